@@ -1,0 +1,105 @@
+"""The traits: every policy field, and every administrator's maximum.
+
+Traits hold what was written, as it was written; `Policy` alone understands it. So a value
+is refused in the same words wherever it comes from, and whether something was set at all
+stays known: a trait that nobody set leaves its field to the profile.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
+from traitlets import TraitType
+
+from sandbox_kernel.errors import PolicyError
+from sandbox_kernel.policy import MAXIMA_NAMES, Layer
+
+
+class _Unset(Enum):
+    """A member of an enumeration stays itself when traitlets copies configuration."""
+
+    UNSET = "not set"
+
+    def __repr__(self) -> str:
+        return "(not set)"
+
+
+UNSET: Final = _Unset.UNSET
+
+
+class Setting(TraitType[Any, Any]):
+    """Whatever was written: text, number, list."""
+
+    default_value = UNSET
+    info_text = "a policy value"
+
+    def from_string(self, text: str) -> Any:
+        """Return text from a command line as it is."""
+        return text
+
+    def from_string_list(self, texts: list[str]) -> Any:
+        """Return an option that was given several times as a list."""
+        return texts if len(texts) > 1 else texts[0]
+
+
+def _setting(text: str) -> Setting:
+    return Setting(help=f"{text} Not set: the profile decides.").tag(config=True)
+
+
+def _maximum(text: str) -> Setting:
+    return Setting(help=f"{text} Binds kernelspecs, environment and configuration alike.").tag(config=True)
+
+
+class PolicySettings(KernelProvisionerBase):
+    """What a sandbox is to be allowed, in the words of whoever configures Jupyter; still abstract."""
+
+    profile = _setting('The starting point: "default" or "strict".')
+    engine = _setting('How the wall is built: "auto", "bubblewrap", "docker" or "podman".')
+    image = _setting("The container's image (docker, podman).")
+    runtime = _setting('What runs the container: "runsc" for gVisor.')
+    memory = _setting('Memory of the whole sandbox, swap included: "512m", "2g".')
+    cpus = _setting("CPU seconds per second: 1.5.")
+    pids = _setting("Processes and threads.")
+    tmp = _setting('Space in each of /tmp, the home directory and /dev/shm: "256m".')
+    files = _setting("Open files of each process.")
+    workspace = _setting('The notebook\'s directory: "none", "ro" or "rw".')
+    network = _setting('"none": only the loopback interface.')
+    mounts = _setting('More paths of the host: a list of "PATH:ro" or "PATH:rw".')
+    env = _setting("Names of the host's environment variables to pass in: a list.")
+    start_timeout = _setting('Longest start of a kernel, until it answers: "60s", "2m".')
+    cell_timeout = _setting('Longest run of one cell: "90s", "10m", "none".')
+    session_timeout = _setting('Longest life of one kernel: "8h", "none".')
+    output = _setting('What one cell may send: "256m".')
+    code = _setting('Longest piece of code: "16m".')
+
+    max_memory = _maximum("Most memory that anyone may ask for.")
+    max_cpus = _maximum("Most CPUs that anyone may ask for.")
+    max_pids = _maximum("Most processes that anyone may ask for.")
+    max_tmp = _maximum("Most temporary space that anyone may ask for.")
+    max_files = _maximum("Most open files that anyone may ask for.")
+    max_workspace = _maximum('Most that the notebook\'s directory may be shared: "none", "ro" or "rw".')
+    max_start_timeout = _maximum("Longest start of a kernel that anyone may ask for.")
+    max_cell_timeout = _maximum("Longest deadline of a cell; with it, no cell is without one.")
+    max_session_timeout = _maximum("Longest life of a kernel; with it, no kernel is without an end.")
+    max_output = _maximum("Most output of a cell that anyone may ask for.")
+    max_code = _maximum("Longest piece of code that anyone may ask for.")
+    allowed_mounts = _maximum('Trees in which mounts must lie: a list of "PATH:ro" or "PATH:rw".')
+    allowed_env = _maximum("Variables that may be passed in: a list of names.")
+
+    def written(self, names: Iterable[str]) -> dict[str, object]:
+        """Return what was set, of these names."""
+        return {name: value for name in names if (value := getattr(self, name)) is not UNSET}
+
+
+def kernelspec_layer(settings: Mapping[str, object], kernel_name: str) -> Layer:
+    """Return what a kernelspec's `config` says, as a layer.
+
+    :raises PolicyError: it sets a maximum.
+    """
+    for name in settings.keys() & set(MAXIMA_NAMES):
+        raise PolicyError(
+            f'"{name}" in kernelspec {kernel_name} is for administrators; '
+            f"it belongs in Jupyter's configuration, as c.SandboxProvisioner.{name}."
+        )
+    return Layer(settings, f"kernelspec {kernel_name}")

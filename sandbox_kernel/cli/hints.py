@@ -1,0 +1,79 @@
+"""What to do about an error that the wall has probably caused.
+
+Code in a sandbox meets a limit as an ordinary error of the operating system, which says nothing of
+sandboxes. A hint says which option to look at. Name and text of the error come from the kernel, which
+may write what it likes: they choose among our own sentences and change nothing else.
+"""
+
+import re
+from collections.abc import Callable
+
+from sandbox_kernel.policy import Policy, format_size
+
+_Hint = Callable[[Policy], str]
+
+
+def hint(name: str, text: str, policy: Policy) -> str | None:
+    """Return a sentence on the error of that name and text, None where there is nothing to say."""
+    said = f"{name}: {text[:2000]}"
+    return next((sentence(policy) for pattern, sentence in _HINTS if pattern.search(said)), None)
+
+
+def _read_only(policy: Policy) -> str:
+    if policy.workspace == "rw":
+        return "only the notebook's folder, /tmp and the home directory may be written to here."
+    return "the notebook's folder is read-only here; --workspace rw shares it for writing."
+
+
+def _no_files(policy: Policy) -> str:
+    if policy.workspace == "none":
+        return "the notebook's folder is not shared here; --workspace ro shows its files."
+    return "a sandbox sees no files but those of the notebook's folder; --mount PATH shares more."
+
+
+def _full(policy: Policy) -> str:
+    return f"a sandbox's /tmp, home and /dev/shm hold {format_size(policy.tmp)} each; --tmp allows more."
+
+
+def _processes(policy: Policy) -> str:
+    return f"this kernel may have {policy.pids} processes and threads; --pids allows more."
+
+
+def _open_files(policy: Policy) -> str:
+    return f"each process may have {policy.files} files open; --files allows more."
+
+
+def _memory(policy: Policy) -> str:
+    return f"this kernel may use {format_size(policy.memory)}; --memory allows more."
+
+
+def _network(_policy: Policy) -> str:
+    return "a sandbox has no network; fetch data and install packages outside, into the same environment."
+
+
+def _packages(policy: Policy) -> str:
+    if policy.engine != "bubblewrap":
+        return (
+            "the kernel has the packages of its environment, or of its image where it runs in a container "
+            "(--image names another; --engine bubblewrap takes this environment); "
+            "install more there, outside the sandbox."
+        )
+    return "the kernel has the packages of its environment; install more there, outside the sandbox."
+
+
+_HINTS: tuple[tuple[re.Pattern[str], _Hint], ...] = tuple(
+    (re.compile(pattern), sentence)
+    for pattern, sentence in (
+        (r"\[Errno 30\]|Read-only file system", _read_only),
+        (r"\[Errno 28\]|No space left on device", _full),
+        (r"\[Errno 11\]|can't start new thread", _processes),
+        (r"\[Errno 24\]|Too many open files", _open_files),
+        (r"^\w*MemoryError\b|\[Errno 12\]|Cannot allocate memory", _memory),
+        (
+            r"^gaierror\b|Name or service not known|[Nn]ame resolution|\[Errno 101\]|Network is unreachable",
+            _network,
+        ),
+        (r"^ModuleNotFoundError\b", _packages),
+        (r"^FileNotFoundError: \[Errno 2\]", _no_files),
+    )
+)

@@ -1,0 +1,172 @@
+"""What a run looks like: a live line on a terminal, one line per cell everywhere else.
+
+Progress goes to standard error. With `--log-output`, what cells print goes to standard output and
+error as if they had printed it themselves, made safe by `escape`. A reader who goes away (a
+broken pipe) ends the watching, not the run.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from nbformat import NotebookNode
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from sandbox_kernel.cli.escape import Lines, plain
+from sandbox_kernel.notebooks import Cell, Outcome, Progress
+
+_MARKS = {Outcome.OK: ("✓", "green"), Outcome.ERROR: ("✗", "red")}
+_OTHER_MARK = ("■", "yellow")
+
+
+class Screen(Progress):
+    """Shows a run: `with screen: …`."""
+
+    def __init__(self, *, log_output: bool, quiet: bool) -> None:
+        self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._log_output = log_output
+        self._quiet = quiet
+        self._live: Bar | None = None
+        self._lines: dict[str, Lines] = {}
+        self._gone: set[int] = set()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Show the live line, where there is a terminal, for as long as this lasts."""
+        if self._quiet or not self._console.is_terminal or self._console.is_dumb_terminal:
+            yield
+            return
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        bar = Bar(
+            *columns,
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,  # what goes into a file must not end up here
+            redirect_stderr=False,
+        )
+        with bar as live:
+            self._live, self._task = live, live.add_task("starting", total=None)
+            try:
+                yield
+            finally:
+                self._live = None
+
+    def kernel_starting(self, name: str) -> None:
+        """Say which kernel is awaited."""
+        self._update(description=f"starting {plain(name)}")
+
+    def kernel_ready(self, seconds: float, wall: str | None) -> None:
+        """Say how long it took, and what stands around the kernel."""
+        where = f" ({plain(wall)})" if wall else ""
+        self._say(Text(f"kernel ready after {seconds:.1f} s{where}", style="dim"))
+
+    def cell_started(self, cell: Cell) -> None:
+        """Show what runs."""
+        self._update(total=cell.total, completed=cell.number - 1, description=_title(cell))
+        if self._log_output and self._live is None:
+            self._say(Text(f"{_count(cell)} {_title(cell)}", style="dim"))
+
+    def cell_output(self, cell: Cell, output: NotebookNode) -> None:  # noqa: ARG002
+        """Print it, if that was asked for."""
+        if not self._log_output:
+            return
+        if output.output_type == "stream":
+            self._feed("stderr" if output.name == "stderr" else "stdout", str(output.text))
+        elif output.output_type == "error":
+            self._feed("stderr", error_text(output) + "\n")
+        else:
+            self._feed("stdout", _as_text(output) + "\n")
+
+    def cell_finished(self, cell: Cell, outcome: Outcome, seconds: float) -> None:
+        """Leave one line behind."""
+        for stream, lines in self._lines.items():
+            self._print(stream, lines.flush())
+        self._update(completed=cell.number)
+        mark, style = _MARKS.get(outcome, _OTHER_MARK)
+        line = Text(f"{_count(cell)} ") + Text(mark, style=style)
+        self._say(line + Text(f" {seconds:6.1f} s  {_title(cell)}"))
+
+    def error(self, output: NotebookNode) -> None:
+        """Print the traceback of the cell that ended the run, unless it has been printed already."""
+        if not self._log_output:
+            self._feed("stderr", error_text(output) + "\n")
+
+    def say(self, sentence: str, style: str = "") -> None:
+        """Print a sentence of our own; also when quiet."""
+        self._write(self._console, Text(plain(sentence), style=style))
+
+    def _say(self, line: Text) -> None:
+        if not self._quiet:
+            self._write(self._console, line)
+
+    def _update(self, **fields: Any) -> None:
+        if self._live is not None:
+            self._live.update(self._task, **fields)
+
+    def _feed(self, stream: str, text: str) -> None:
+        colour = self._colour(stream)
+        lines = self._lines.setdefault(stream, Lines(colour=colour))
+        self._print(stream, lines.feed(text))
+        if self._live is not None and lines.rest:
+            self._update(description=Text.from_ansi(lines.rest).plain[:60])
+
+    def _colour(self, stream: str) -> bool:
+        file: TextIO = getattr(sys, stream)
+        return file.isatty() and not self._console.no_color
+
+    def _print(self, stream: str, lines: list[str]) -> None:
+        file: TextIO = getattr(sys, stream)
+        if self._live is not None and file.isatty():
+            for line in lines:
+                self._write(self._console, Text.from_ansi(line))
+        elif lines and id(file) not in self._gone:
+            with self._minding(file):
+                file.write("\n".join(lines) + "\n")
+                file.flush()
+
+    def _write(self, console: Console, line: Text) -> None:
+        if id(console.file) not in self._gone:
+            with self._minding(console.file):
+                console.print(line)
+
+    @contextmanager
+    def _minding(self, file: Any) -> Iterator[None]:
+        """Stop writing to a file whose reader has gone; the notebook is what counts."""
+        try:
+            yield
+        except BrokenPipeError:
+            self._gone.add(id(file))
+
+
+def _count(cell: Cell) -> str:
+    return f"[{cell.number:>{len(str(cell.total))}}/{cell.total}]"
+
+
+def _title(cell: Cell) -> str:
+    """Return the cell's first line that says something."""
+    lines = [line.strip() for line in cell.source.splitlines()]
+    telling = [line for line in lines if line and not line.startswith(("#", "%"))]
+    title = plain((telling or [line for line in lines if line] or [""])[0])
+    return title if len(title) <= 60 else title[:59] + "…"
+
+
+def error_text(output: NotebookNode) -> str:
+    """Return an error output as text."""
+    traceback = output.get("traceback") or [f"{output.get('ename')}: {output.get('evalue')}"]
+    return "\n".join(str(line) for line in traceback)
+
+
+def _as_text(output: NotebookNode) -> str:
+    data = output.get("data", {})
+    kinds = ", ".join(str(kind) for kind in data if kind != "text/plain")
+    text = str(data.get("text/plain", ""))
+    return f"{text} [{kinds}]" if kinds else text

@@ -1,0 +1,75 @@
+"""Every failure that a caller can see: what happened, what to do next, and its exit code.
+
+The message of each is one or two sentences for the person at the keyboard: what is wrong,
+where, and what to do. Only a rim (the CLI, the provisioner) turns them into output.
+
+Exit codes follow what batch users already know: 124 as timeout(1), 130 as an interrupted
+shell command, 137 as a process killed for its limits (128 + SIGKILL), 138 as papermill's
+code for a dead kernel.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What `sandbox-kernel` exits with."""
+
+    OK = 0
+    CELL_ERROR = 1
+    USAGE = 2
+    DEADLINE = 124
+    CANCELLED = 130
+    LIMIT = 137
+    DIED = 138
+
+
+class SandboxError(Exception):
+    """The root of every failure that sandbox-kernel reports on purpose."""
+
+    exit_code: ExitCode = ExitCode.DIED
+
+
+class PolicyError(SandboxError):
+    """A policy that was not understood, or that an administrator does not allow."""
+
+    exit_code = ExitCode.USAGE
+
+
+class EngineUnavailableError(SandboxError):
+    """The asked-for wall cannot be built here; the message says what to install or set."""
+
+    exit_code = ExitCode.USAGE
+
+
+class LimitUnenforceableError(EngineUnavailableError):
+    """A limit was asked for that nothing on this machine can enforce."""
+
+
+class ImageError(SandboxError):
+    """A container image that is missing, cannot be used, or could not be built; no container runs."""
+
+    exit_code = ExitCode.USAGE
+
+
+class WorkspaceError(SandboxError):
+    """The notebook's directory cannot be given to a sandbox."""
+
+    exit_code = ExitCode.USAGE
+
+
+class NoSuchSandboxError(SandboxError):
+    """No running sandbox, or more than one, has the asked-for id."""
+
+    exit_code = ExitCode.USAGE
+
+
+class StartError(SandboxError):
+    """The sandbox or the kernel in it did not come up; the message ends with its own words."""
+
+    exit_code = ExitCode.DIED
+
+
+class NotebookError(SandboxError):
+    """A notebook, or the kernel it asks for, cannot be used; nothing was run."""
+
+    exit_code = ExitCode.USAGE

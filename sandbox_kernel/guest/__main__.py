@@ -1,0 +1,22 @@
+"""Run as `python -I …/sandbox_kernel/guest/__main__.py` with the tunnel as stdin and stdout.
+
+Isolated mode (-I) ignores the environment and leaves this directory out of the search path,
+so nothing that user code or the host's environment provides is imported into PID 1.
+"""
+
+import os
+import sys
+
+
+def _main() -> int:
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path.insert(0, os.path.dirname(package))
+    from sandbox_kernel.guest.descriptors import take_standard_streams  # noqa: PLC0415 - found only now
+    from sandbox_kernel.guest.supervisor import run  # noqa: PLC0415
+
+    stdin, stdout = take_standard_streams()
+    return run(stdin, stdout, as_init=os.getpid() == 1)
+
+
+if __name__ == "__main__":
+    os._exit(_main())  # nothing is left to flush, and the interpreter takes its time to end

@@ -1,0 +1,149 @@
+"""The kernel's process: how it is started, signalled and what is left of it.
+
+It gets its own session and process group, so that an interrupt reaches it and its children
+and never the guest. SIGINT is ignored when it starts, so that an interrupt during its imports
+does not kill it: ipykernel takes SIGINT over for as long as a cell runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+from contextlib import suppress
+from typing import TYPE_CHECKING, Callable, NamedTuple
+
+from sandbox_kernel.guest.profile import write_profile
+
+if TYPE_CHECKING:
+    from sandbox_kernel.wire import Start
+
+MAX_SOCKET_PATH = 107
+"""Longest path of a unix socket on Linux (sun_path, less its closing NUL)."""
+
+CANNOT_EXECUTE = 127
+"""The exit code of a kernel whose command could not be started, as a shell reports it."""
+
+_OOM_SCORE = "1000"  # the first to go when memory runs out, rather than the guest beside it
+_PORTS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
+
+
+class UnstartableError(Exception):
+    """The kernel could not be started; the message says why, for people."""
+
+
+class Exit(NamedTuple):
+    """How a process ended and what it took."""
+
+    returncode: int
+    max_rss: int
+    cpu_seconds: float
+
+
+def exit_of(status: int, usage: resource.struct_rusage) -> Exit:
+    """Translate what wait3 and wait4 report; Linux counts ru_maxrss in KiB."""
+    code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    return Exit(code, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
+
+
+class Kernel:
+    """A running kernel, as its parent knows it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: int) -> None:
+        self.pid = process.pid
+        self.output = output
+        """What it writes to its standard output and error; does not block."""
+        self.exit: Exit | None = None
+        self._process = process
+
+    def __repr__(self) -> str:
+        return f"<Kernel {self.pid} {self.exit or 'running'}>"
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its process group; nothing happens if it has ended."""
+        if self.exit is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+    def ended(self, how: Exit) -> None:
+        """Note that it was reaped; its process id may now mean something else."""
+        self.exit = how
+        self._process.returncode = how.returncode
+
+
+def start(order: Start, prepare: Callable[[], None]) -> Kernel:
+    """Start the kernel; `prepare` is called in its process just before it becomes the kernel.
+
+    :raises UnstartableError: the command cannot be executed, or a path does not fit.
+    """
+    read, write = os.pipe()  # close-on-exec, as all that Python opens
+    try:
+        connection_file = _write_connection_file(order)
+        if "IPYTHONDIR" in order.env:
+            write_profile(order.env["IPYTHONDIR"])
+        process = subprocess.Popen(
+            [each.replace("{connection_file}", connection_file) for each in order.argv],
+            env={**order.env, "JPY_PARENT_PID": "1"},  # 1: ipykernel watches no parent, and is quiet
+            cwd=order.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=write,
+            stderr=write,
+            start_new_session=True,
+            preexec_fn=prepare,  # noqa: PLW1509 - PID 1 has one thread; the double takes the risk
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        os.close(read)
+        raise UnstartableError(f"The kernel's command cannot be started: {error}.") from error
+    finally:
+        os.close(write)
+    os.set_blocking(read, False)
+    _prefer_for_oom(process.pid)
+    return Kernel(process, read)
+
+
+def socket_prefix(runtime_dir: str) -> str:
+    """Return what a port's number follows, after a dash, in the path of its socket."""
+    return f"{runtime_dir}/k"
+
+
+def ignore_interrupts() -> None:
+    """Let the kernel start deaf to SIGINT; runs in the child."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def limit_resources(order: Start) -> None:
+    """Set what the kernel and all its children are bound by; runs in the child."""
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_NOFILE, order.files)
+    if order.pids is not None:
+        _lower(resource.RLIMIT_NPROC, order.pids)
+
+
+def _lower(what: int, limit: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(what, (limit, limit))
+
+
+def _write_connection_file(order: Start) -> str:
+    prefix = socket_prefix(order.runtime_dir)
+    if len(os.fsencode(prefix)) + 2 > MAX_SOCKET_PATH:
+        raise UnstartableError(
+            f"The directory {order.runtime_dir} is too long for a socket in it: "
+            f"a socket's path has at most {MAX_SOCKET_PATH} bytes."
+        )
+    info = {"transport": "ipc", "ip": prefix, **_PORTS, "key": order.key, "signature_scheme": "hmac-sha256"}
+    path = f"{order.runtime_dir}/kernel.json"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="ascii") as file:
+        json.dump(info, file)
+    return path
+
+
+def _prefer_for_oom(pid: int) -> None:
+    # Best effort: /proc may be read-only or absent. Whoever dies first, the host is told.
+    with suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(_OOM_SCORE)

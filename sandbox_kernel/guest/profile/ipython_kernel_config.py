@@ -1,0 +1,153 @@
+"""The profile of sandboxed IPython kernels: output is neither lost nor piles up.
+
+No module of ours: the guest copies it into the kernel's IPYTHONDIR, and ipykernel reads it as
+its configuration, in the kernel's process, before the first cell.
+
+A stock ipykernel publishes from a thread that its cells do not wait for. When a cell is faster
+than its reader, queues grow until the memory limit kills the kernel, and the socket drops what
+is beyond 1000 messages. Neither is what a user expects of `print`. With this profile a cell
+that publishes waits for its reader: the socket does not drop, at most MAX_QUEUED messages wait
+for it, and a stream is flushed after FLUSH_CHARACTERS. The control thread never waits, for an
+answer to it must not.
+
+Code inside can undo it. What it gains is to lose its own output or to reach its own memory
+limit: nothing outside rests on this.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable  # noqa: TC003 - read at run time by nobody, and cheap
+from typing import Any
+
+import zmq
+from ipykernel.iostream import OutStream
+from IPython import get_ipython
+
+MAX_QUEUED = 8  # messages: enough to keep the stream busy, few enough to hold
+FLUSH_CHARACTERS = 1 << 18  # text that gathers unsent, give or take one print()
+
+PAUSE = 0.0005  # seconds between two looks: the publisher sends some messages meanwhile
+
+CONTROL = "Control"  # what ipykernel calls the thread that answers on control
+CONTROL_PATIENCE = 1.0  # seconds that an answer on control waits for output at most
+
+
+_WAITED_FOR: set[Any] = set()
+
+
+class WaitingStream(OutStream):
+    """Standard output or error whose writer waits once much is unsent."""
+
+    _unsent = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        """Begin to wait with the first stream, which is made before anything is published."""
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
+        if self.pub_thread not in _WAITED_FOR:
+            _WAITED_FOR.add(self.pub_thread)
+            wait_for_reader(self.pub_thread)
+
+    def write(self, string: str) -> int | None:  # type: ignore[override] # as in OutStream
+        """Write as ever, then wait if it is time to."""
+        count = super().write(string)
+        self._unsent += count or 0
+        if self._unsent > FLUSH_CHARACTERS:
+            self._unsent = 0
+            self.flush()
+            _forget_recorded_output()
+        return count
+
+    def flush(self) -> None:
+        """Return when what was written is on its way, or nobody is left to send it.
+
+        As in OutStream, but for the end of the kernel: there the publisher may stop between
+        the order and its execution, and OutStream waits ten seconds for what cannot come.
+        """
+        publisher = self.pub_thread
+        caller = threading.current_thread()
+        if publisher is None or caller is publisher.thread or not publisher.thread.is_alive():
+            self._flush()  # type: ignore[no-untyped-call]
+            return
+        done = threading.Event()
+        publisher.schedule(self._flush)
+        publisher.schedule(done.set)
+        patience = CONTROL_PATIENCE if caller.name == CONTROL else float("inf")
+        while not done.wait(0.1) and publisher.thread.is_alive() and patience > 0:
+            patience -= 0.1
+
+
+def _forget_recorded_output() -> None:
+    """IPython keeps all that a cell prints, for %notebook; of such a cell it keeps the end."""
+    recorded = getattr(getattr(get_ipython(), "history_manager", None), "outputs", None)
+    if recorded:
+        recorded.popitem()  # the cell that has begun last
+
+
+def until_its_end(publisher: Any) -> Callable[[Callable[[], None]], None]:
+    """Return the publisher's `schedule`, without its wait for ever when the publisher is ending.
+
+    What tells the publisher of a call is a socket that holds thousands: it is full when nobody is
+    left to hear, and only then.
+    """
+    schedule = publisher.schedule
+
+    def schedule_or_call(call: Callable[[], None]) -> None:
+        if publisher.thread.is_alive():
+            publisher._event_pipe.sndtimeo = 0  # noqa: SLF001 - the calling thread's own
+        try:
+            schedule(call)
+        except zmq.Again:
+            if not publisher.thread.is_alive():
+                call()
+
+    return schedule_or_call
+
+
+def wait_for_reader(publisher: Any) -> None:
+    """Have whoever publishes wait while MAX_QUEUED messages are on their way.
+
+    To be called before anything was published: a reader acknowledges every 500 messages until it
+    has heard of a lower high-water mark, and a socket that has sent more than that mark by then,
+    with none to come, is full for ever.
+    """
+    schedule = until_its_end(publisher)
+    scheduled = done = 0
+
+    def configure() -> None:
+        publisher.socket.setsockopt(zmq.SNDHWM, MAX_QUEUED)
+        publisher.socket.setsockopt(zmq.XPUB_NODROP, 1)
+
+    def schedule_in_turn(call: Callable[[], None]) -> None:
+        nonlocal scheduled
+        caller = threading.current_thread()
+        if caller is publisher.thread or caller.name == CONTROL:
+            schedule(call)
+            return
+
+        def call_and_count() -> None:
+            nonlocal done
+            try:
+                call()
+            finally:
+                done += 1
+
+        # No lock, no semaphore: an interrupt between taking and using one would lose it for ever.
+        # Here it loses one count at most, so that one message more may wait.
+        while scheduled - done >= MAX_QUEUED and publisher.thread.is_alive():
+            time.sleep(PAUSE)
+        schedule(call_and_count)
+        scheduled += 1
+
+    schedule(configure)
+    publisher.schedule = schedule_in_turn
+
+
+_module = sys.modules["_sandbox_profile"] = types.ModuleType("_sandbox_profile", __doc__)
+_module.WaitingStream = WaitingStream  # type: ignore[attr-defined]
+
+config = get_config()  # type: ignore[name-defined]  # noqa: F821 - IPython provides it
+config.IPKernelApp.outstream_class = "_sandbox_profile.WaitingStream"

@@ -1,0 +1,116 @@
+"""Why a sandbox ended, in one sentence that its user can act on.
+
+The facts come from outside the wall where they can (cgroup counters, who asked for the
+end); the guest, which user code cannot reach, adds the kernel's own exit status. What code
+inside can do is to bring an end about: a kernel that kills itself right after one of its
+processes ran out of memory is taken for one that did.
+"""
+
+import signal
+from dataclasses import dataclass
+from typing import Literal
+
+from sandbox_kernel.errors import ExitCode
+from sandbox_kernel.host.engines.base import Usage
+from sandbox_kernel.policy import Policy, format_size
+from sandbox_kernel.wire import KernelExit
+
+Kind = Literal["memory", "deadline", "stopped", "shutdown", "protocol", "crash", "exit", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An end that somebody outside the wall asked for."""
+
+    kind: Kind
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a sandbox ended."""
+
+    kind: Kind
+    sentence: str
+    exit_code: ExitCode
+    returncode: int
+    """The kernel's exit status as subprocess has it: negative for a signal."""
+
+    @property
+    def expected(self) -> bool:
+        """Whether a client asked for it, so that nobody needs telling."""
+        return self.kind == "shutdown"
+
+
+_CODES: dict[Kind, ExitCode] = {
+    "memory": ExitCode.LIMIT,
+    "deadline": ExitCode.DEADLINE,
+    "stopped": ExitCode.CANCELLED,
+    "shutdown": ExitCode.OK,
+}
+
+
+def explain(
+    policy: Policy,
+    *,
+    intent: Intent | None,
+    kernel: KernelExit | None,
+    status: int | None,
+    usage: Usage,
+    cause: str | None = None,
+) -> Death:
+    """Return why the sandbox ended, from all that is known about it.
+
+    :param kernel: what the guest reported about the kernel, None if it could not.
+    :param status: the exit status of the sandbox itself.
+    :param cause: what the engine alone knows about the end.
+    """
+    returncode = kernel.returncode if kernel else -signal.SIGKILL
+    kind, sentence = _cause(policy, intent, kernel, status, usage, cause)
+    if usage.pids_refused and kind in ("crash", "exit", "lost"):
+        sentence += f" The limit of {policy.pids} processes had been reached {usage.pids_refused} times."
+    return Death(kind, sentence, _CODES.get(kind, ExitCode.DIED), returncode)
+
+
+def _cause(
+    policy: Policy,
+    intent: Intent | None,
+    kernel: KernelExit | None,
+    status: int | None,
+    usage: Usage,
+    cause: str | None,
+) -> tuple[Kind, str]:
+    if intent and intent.kind != "shutdown":
+        return intent.kind, intent.sentence
+    killed = kernel is None or kernel.returncode == -signal.SIGKILL
+    if killed and usage.oom_kills:
+        return "memory", out_of_memory(policy, usage)
+    if intent:
+        return intent.kind, intent.sentence
+    if kernel is None:
+        if cause:
+            return "lost", f"The sandbox is gone. {cause}"
+        by = "It was ended from inside" if status == 0 else f"It ended without a word (exit status {status})"
+        return "lost", f"The sandbox is gone. {by}."
+    return _own_end(kernel)
+
+
+def out_of_memory(policy: Policy, usage: Usage) -> str:
+    """Return the sentence for a process that was killed at the memory limit."""
+    used = min(usage.memory_bytes, policy.memory) or policy.memory
+    return f"Killed: used {format_size(used)} of {format_size(policy.memory)} memory."
+
+
+def _own_end(kernel: KernelExit) -> tuple[Kind, str]:
+    if kernel.returncode >= 0:
+        return "exit", f"The kernel ended itself with exit status {kernel.returncode}."
+    return "crash", f"The kernel died of {signal_name(-kernel.returncode)}."
+
+
+def signal_name(number: int) -> str:
+    """Return a signal's name and meaning, e.g. "SIGSEGV (Segmentation fault)"."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return f"{name} ({signal.strsignal(number)})"

@@ -1,0 +1,133 @@
+"""Limits by control groups version 1: one tree per controller, root only.
+
+Memory is limited together with swap (`memory.memsw`); where the kernel does not count swap and
+the machine has some, memory cannot be limited here at all: a sandbox would page instead of end.
+The kernel kills one process when the group is full, the one that holds most, and the others go on.
+"""
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox_kernel.host.engines.base import Enforcement, Usage
+from sandbox_kernel.host.engines.bubblewrap.limits import group
+from sandbox_kernel.host.engines.bubblewrap.limits.keeper import Hold, Limits, describe
+from sandbox_kernel.host.engines.bubblewrap.limits.places import PREFIX, Tree, writable
+
+CONTROLLERS = {"memory": "memory", "cpus": "cpu", "pids": "pids"}
+"""Which controller keeps which limit."""
+ACCOUNTING = "cpuacct"
+"""Counts processor time; its own tree, or mounted together with cpu."""
+PERIOD = 100_000
+"""Microseconds over which processor time is shared out: the kernel's own default."""
+
+
+class Cgroup1:
+    """Keeps some of the limits in version 1 groups."""
+
+    def __init__(self, trees: Mapping[str, Tree], limits: Limits) -> None:
+        self._trees = trees
+        self._limits = limits
+
+    def enforcements(self) -> list[Enforcement]:
+        """Return one entry for each limit kept."""
+        return [
+            Enforcement(limit, "cgroup v1", describe(limit, self._limits))
+            for limit, controller in CONTROLLERS.items()
+            if controller in self._trees
+        ]
+
+    def apply(self, pid: int, name: str) -> Hold:
+        """Make the groups, set and check the limits, and move the process in.
+
+        :raises LimitUnenforceableError: any step is refused or reads back differently.
+        """
+        groups = {controller: tree.own / (PREFIX + name) for controller, tree in self._trees.items()}
+        directories = sorted(set(groups.values()))
+        with group.made(directories):
+            self._set(groups)
+            for directory in directories:
+                group.move(pid, directory)
+        return Cgroup1Hold(groups)
+
+    def _set(self, groups: Mapping[str, Path]) -> None:
+        if "memory" in groups:
+            memory = str(self._limits.memory)
+            group.write(groups["memory"] / "memory.limit_in_bytes", memory)
+            if swap_counted(groups["memory"]):
+                group.write(groups["memory"] / "memory.memsw.limit_in_bytes", memory)
+        if "pids" in groups:
+            group.write(groups["pids"] / "pids.max", str(self._limits.pids))
+        if "cpu" in groups:
+            group.write(groups["cpu"] / "cpu.cfs_period_us", str(PERIOD))
+            quota = min(round(self._limits.cpus * PERIOD), _granted(groups["cpu"].parent))
+            group.write(groups["cpu"] / "cpu.cfs_quota_us", str(quota))
+
+
+class Cgroup1Hold:
+    """A sandbox in its groups."""
+
+    def __init__(self, groups: Mapping[str, Path]) -> None:
+        self._groups = groups
+        self._last = Usage()
+
+    def paths(self) -> list[Path]:
+        """Return the groups' directories that exist or should."""
+        return sorted(set(self._groups.values()))
+
+    def usage(self) -> Usage:
+        """Return the kernel's counters; after `release`, the last ones."""
+        if any(directory.exists() for directory in self._groups.values()):
+            self._last = self._count()
+        return self._last
+
+    def kill(self) -> None:
+        """Kill every process in the groups; no new ones can be made meanwhile."""
+        if "pids" in self._groups:
+            with contextlib.suppress(OSError):
+                (self._groups["pids"] / "pids.max").write_text("0")
+        for directory in self.paths():
+            group.kill_members(directory)
+
+    def release(self) -> None:
+        """Kill, count for the last time, and remove the groups."""
+        self.kill()
+        self.usage()
+        for directory in self.paths():
+            group.remove(directory)
+
+    def _count(self) -> Usage:
+        found = {key: self._groups.get(key, Path("/nowhere")) for key in ("memory", "pids", ACCOUNTING)}
+        peak = (
+            "memory.memsw.max_usage_in_bytes"
+            if swap_counted(found["memory"])
+            else "memory.max_usage_in_bytes"
+        )
+        return Usage(
+            memory_bytes=group.read_int(found["memory"] / peak),
+            oom_kills=group.read_int(found["memory"] / "memory.oom_control", "oom_kill"),
+            pids_refused=group.read_int(found["pids"] / "pids.events", "max"),
+            cpu_seconds=group.read_int(found[ACCOUNTING] / "cpuacct.usage") / 1e9,
+        )
+
+
+def find(trees: list[Tree]) -> dict[str, Tree]:
+    """Return the version 1 trees, by controller, in which we may make groups."""
+    return {
+        controller: tree
+        for tree in trees
+        for controller in tree.controllers & {*CONTROLLERS.values(), ACCOUNTING}
+        if tree.version == 1 and writable(tree.own)
+    }
+
+
+def swap_counted(directory: Path) -> bool:
+    """Tell whether the kernel counts swap in memory groups."""
+    return (directory / "memory.memsw.limit_in_bytes").exists()
+
+
+def _granted(parent: Path) -> int:
+    """Return the quota, per PERIOD, of the group above: version 1 refuses a child that has more."""
+    quota = int((parent / "cpu.cfs_quota_us").read_text())
+    period = int((parent / "cpu.cfs_period_us").read_text())
+    return quota * PERIOD // period if quota > 0 else 1 << 40

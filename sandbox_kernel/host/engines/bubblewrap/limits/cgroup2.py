@@ -1,0 +1,112 @@
+"""Limits by control groups version 2.
+
+Where the groups go is a matter of its own; see `subtrees`.
+
+Swap is forbidden (`memory.swap.max` 0), so a full sandbox ends and does not page. `memory.oom.group`
+stays 0: a full group costs the one process that holds most, which is what a user's child
+process deserves and what lets the kernel live to say so. With 1, one greedy child would take
+the whole session along.
+"""
+
+import contextlib
+from pathlib import Path
+
+from sandbox_kernel.host.engines.base import Enforcement, Usage
+from sandbox_kernel.host.engines.bubblewrap.limits import group
+from sandbox_kernel.host.engines.bubblewrap.limits.keeper import Hold, Limits, describe
+from sandbox_kernel.host.engines.bubblewrap.limits.places import PREFIX
+from sandbox_kernel.host.engines.bubblewrap.limits.subtrees import Subtree
+
+PERIOD = 100_000
+"""Microseconds over which processor time is shared out: the kernel's own default."""
+
+
+class Cgroup2:
+    """Keeps some of the limits in a version 2 group of its own."""
+
+    def __init__(self, subtree: Subtree, kept: frozenset[str], limits: Limits) -> None:
+        self._subtree = subtree
+        self._kept = kept
+        self._limits = limits
+
+    def enforcements(self) -> list[Enforcement]:
+        """Return one entry for each limit kept."""
+        return [Enforcement(limit, "cgroup v2", describe(limit, self._limits)) for limit in self._kept]
+
+    def apply(self, pid: int, name: str) -> Hold:
+        """Make the group, set and check the limits, and move the process in.
+
+        :raises LimitUnenforceableError: any step is refused or reads back differently.
+        """
+        directory = self._subtree.open() / (PREFIX + name)
+        with group.made([directory]):
+            set_limits(directory, self._kept, self._limits)
+            self._subtree.move(pid, directory)
+        return Cgroup2Hold(directory)
+
+
+def set_limits(directory: Path, kept: frozenset[str], limits: Limits) -> None:
+    """Write the limits into a group's files and check them.
+
+    :raises LimitUnenforceableError: one is refused or reads back differently.
+    """
+    if "memory" in kept:
+        group.write(directory / "memory.max", str(limits.memory))
+        if swap_matters(directory):
+            group.write(directory / "memory.swap.max", "0")
+    if "pids" in kept:
+        group.write(directory / "pids.max", str(limits.pids))
+    if "cpus" in kept:
+        group.write(directory / "cpu.max", f"{round(limits.cpus * PERIOD)} {PERIOD}")
+
+
+class Cgroup2Hold:
+    """A sandbox in its group."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._last = Usage()
+        self._peak = 0
+
+    def paths(self) -> list[Path]:
+        """Return the group's directory."""
+        return [self._directory]
+
+    def usage(self) -> Usage:
+        """Return the kernel's counters; after `release`, the last ones."""
+        if self._directory.exists():
+            self._last = self._count()
+        return self._last
+
+    def kill(self) -> None:
+        """Kill every process in the group."""
+        # Only needed where the kernel has no cgroup.kill; then nothing can fork its way out.
+        with contextlib.suppress(OSError):
+            (self._directory / "pids.max").write_text("0")
+        group.kill_members(self._directory)
+
+    def release(self) -> None:
+        """Kill, count for the last time, and remove the group."""
+        self.kill()
+        self.usage()
+        group.remove(self._directory)
+
+    def _count(self) -> Usage:
+        # memory.peak came with Linux 5.19; before, the most that was seen has to do.
+        self._peak = max(self._peak, group.read_int(self._directory / "memory.current"))
+        return Usage(
+            memory_bytes=max(self._peak, group.read_int(self._directory / "memory.peak")),
+            oom_kills=group.read_int(self._directory / "memory.events", "oom_kill"),
+            pids_refused=group.read_int(self._directory / "pids.events", "max"),
+            cpu_seconds=group.read_int(self._directory / "cpu.stat", "usage_usec") / 1e6,
+        )
+
+
+def swap_matters(directory: Path) -> bool:
+    """Tell whether swap has to be forbidden: the kernel counts it, or the machine has some."""
+    return (directory / "memory.swap.max").exists() or host_has_swap()
+
+
+def host_has_swap() -> bool:
+    """Tell whether the machine has any swap."""
+    return len(Path("/proc/swaps").read_text().splitlines()) > 1

@@ -1,0 +1,132 @@
+"""What a daemon says about itself, and about an image, as far as sandboxes depend on it."""
+
+import os
+import resource
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from sandbox_kernel.host.engines.docker.address import Address
+
+GUEST_LABEL: Final = "org.sandbox-kernel.guest"
+"""On our images: which guest they carry."""
+
+_MOST_PIDS: Final = Path("/proc/sys/kernel/pid_max")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One daemon."""
+
+    product: str
+    """ "Docker" or "Podman", whatever its socket is called."""
+    version: str
+    local: bool
+    """Whether it is on this machine, so that paths mean the same there."""
+    memory: bool
+    swap: bool
+    pids: bool
+    cpus: bool
+    seccomp: bool
+    rootless: bool
+    userns: bool
+    """Whether uid 0 inside is another one outside."""
+    runtimes: tuple[str, ...]
+    default_runtime: str
+    processes: int | None
+    """What this machine lets one user have, all sandboxes together; None on another machine."""
+    processors: int
+    """How many there are; a limit beyond is kept by nature, and refused by Docker."""
+    cgroups: str
+    """The version of control groups: "1" or "2"."""
+
+    @property
+    def podman(self) -> bool:
+        """Whether it only speaks Docker's protocol."""
+        return self.product == "Podman"
+
+    def runtime(self, wanted: str | None) -> str:
+        """Return the runtime that a container gets."""
+        return wanted or self.default_runtime
+
+    def is_gvisor(self, wanted: str | None) -> bool:
+        """Say whether that is gVisor, by the name that it goes by."""
+        return PurePosixPath(self.runtime(wanted)).name.startswith("runsc")
+
+
+def read_facts(address: Address, version: Mapping[str, Any], info: Mapping[str, Any]) -> Facts:
+    """Return the facts from the answers to /version and /info."""
+    components = [str(part.get("Name", "")) for part in version.get("Components") or ()]
+    options = [str(option) for option in info.get("SecurityOptions") or ()]
+    host = os.uname()
+    same = (info.get("Name"), info.get("KernelVersion")) == (host.nodename, host.release)
+    rootless = bool(info.get("Rootless")) or any("rootless" in option for option in options)
+    return Facts(
+        product="Podman" if any("Podman" in name for name in components) else "Docker",
+        version=str(version.get("Version", "?")),
+        local=address.socket is not None and same,
+        memory=bool(info.get("MemoryLimit")),
+        swap=bool(info.get("SwapLimit")),
+        pids=bool(info.get("PidsLimit")),
+        cpus=bool(info.get("CpuCfsQuota")),
+        seccomp=any(option.startswith(("name=seccomp", "seccomp")) for option in options),
+        rootless=rootless,
+        userns=rootless or any("userns" in option for option in options),
+        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        default_runtime=str(info.get("DefaultRuntime") or ""),
+        processes=_processes() if same else None,
+        processors=int(info.get("NCPU") or 0),
+        cgroups=str(info.get("CgroupVersion") or "1"),
+    )
+
+
+def _processes() -> int:
+    most = int(_MOST_PIDS.read_text(encoding="ascii"))
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    return most if hard == resource.RLIM_INFINITY else min(hard, most)
+
+
+MISLEADING: Final = frozenset({"exitCode", "containerExitCode", "signal", "execID"})
+"""What daemons tell of an end, among the container's labels, which come from its image and win."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image that the daemon has."""
+
+    name: str
+    """As it was asked for."""
+    id: str
+    guest: str
+    """The guest that it carries, by its label; empty if none."""
+    environment: Mapping[str, str]
+    volumes: tuple[str, ...]
+    """Directories that would be on the daemon's disk, without a limit, if nothing covered them."""
+    misleading: tuple[str, ...] = ()
+    """Labels that would be told in the place of how a container has ended."""
+
+    @property
+    def path(self) -> str:
+        """Where programs are looked for in it."""
+        return self.environment.get("PATH") or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def read_image(name: str, inspected: Mapping[str, Any]) -> Image:
+    """Return the facts from the answer to /images/NAME/json."""
+    config: Mapping[str, Any] = inspected.get("Config") or {}
+    pairs = (entry.partition("=") for entry in config.get("Env") or ())
+    labels: Mapping[str, Any] = config.get("Labels") or {}
+    return Image(
+        name=name,
+        id=str(inspected["Id"]),
+        guest=str(labels.get(GUEST_LABEL, "")),
+        environment={key: value for key, _, value in pairs},
+        volumes=tuple(sorted({_cleaned(path) for path in config.get("Volumes") or ()})),
+        misleading=tuple(sorted(MISLEADING & labels.keys())),
+    )
+
+
+def _cleaned(path: str) -> str:
+    """Return a volume's path as daemons clean it; what covers /data/ by that name covers no volume."""
+    return os.path.normpath(f"/{path.lstrip('/')}")

@@ -1,0 +1,344 @@
+r"""What a hostile kernel may say: read, checked, and repaired where that is safe.
+
+Clients (nbclient, nbformat, Jupyter Server) trust their kernels. They raise on a lone
+surrogate, on deep JSON, on a MIME bundle that is no dictionary; some of it only when the
+notebook is saved, hours later. So what leaves the guard is always plain JSON: objects where
+objects belong, no NaN, no lone surrogates, no nesting beyond MAX_DEPTH. A content that needs
+no repair keeps its bytes.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox_kernel.host.jupyter import PROTOCOL_VERSION
+
+MAX_HEADER = 64 * 1024
+"""Bytes of a header, parent or metadata: real ones stay below 2 KiB; widgets' metadata below 16."""
+
+MAX_DEPTH = 128
+"""Nesting of JSON: far above any notebook (Vega reaches about 20), far below Python's recursion limit."""
+
+MAX_METADATA = 1 << 20
+"""Bytes of a message's metadata: widths, sizes, an execution's timing."""
+
+MAX_CONTAINERS = 250_000
+"""Arrays and objects in one part: each costs a reader a hundred bytes or more, and a sender two."""
+
+MAX_VALUES = 4_000_000
+"""Commas in one part, that is, values: four series of a million points, some 130 MB to a reader."""
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_BRACKET = re.compile(rb"[\[{}\]]")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}T")
+_VERSION = re.compile(r"5\.\d{1,2}")
+_JSON_MIME = re.compile(r"application/(.*\+)?json")
+_FILE_EXTENSION = re.compile(r"\.[A-Za-z0-9_]{1,16}")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Json = dict[str, Any]
+
+
+class UncleanMessageError(Exception):
+    """A part that cannot be repaired; says which and why."""
+
+
+class _Numbers:
+    """Reads the numbers of one part; notes whether one had to be replaced (by null)."""
+
+    def __init__(self) -> None:
+        self.replaced = False
+
+    def constant(self, _: str) -> None:
+        self.replaced = True
+
+    def real(self, text: str) -> float | None:
+        value = float(text)
+        if math.isfinite(value):
+            return value
+        self.replaced = True
+        return None
+
+
+class _NotFiniteError(Exception):
+    """A number that JSON does not know."""
+
+
+def _refuse(text: str) -> float:
+    raise _NotFiniteError(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse(text)
+
+
+_FINITE = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+"""Made once, for most parts are small: to make one costs more than to read a header with it."""
+
+
+def read_object(part: bytes, what: str, *, limit: int | None = None) -> tuple[Json, bytes]:
+    """Return a JSON object and the bytes that may be passed on for it.
+
+    :raises UncleanMessageError: not a JSON object, too large, or too deep.
+    """
+    if limit is not None and len(part) > limit:
+        raise UncleanMessageError(f"{what} of {len(part)} bytes")
+    _check_structure(part, what)
+    numbers = _Numbers()
+    try:
+        text = part.decode()
+        try:
+            value = _FINITE.decode(text)
+        except _NotFiniteError:
+            value = json.loads(text, parse_constant=numbers.constant, parse_float=numbers.real)
+    except (ValueError, RecursionError) as error:
+        raise UncleanMessageError(f"{what} that is no JSON") from error
+    if not isinstance(value, dict):
+        raise UncleanMessageError(f"{what} that is no JSON object")
+    if numbers.replaced or _SURROGATE.search(part):
+        value = scrub(value)
+        part = json_bytes(value)
+    return value, part
+
+
+def json_bytes(value: Json) -> bytes:
+    """Return the value as JSON in UTF-8."""
+    return json.dumps(value, ensure_ascii=True).encode()
+
+
+def _check_structure(part: bytes, what: str) -> None:
+    """Refuse what would take a parser deep, or a reader gigabytes, before either meets it.
+
+    Counting bytes is exact enough where there are few; only then are strings left out.
+    """
+    if part.count(b"[") + part.count(b"{") <= MAX_DEPTH and part.count(b",") <= MAX_VALUES:
+        return
+    bare = _STRING.sub(b"", part)
+    if bare.count(b"[") + bare.count(b"{") > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:
+        raise UncleanMessageError(f"{what} of too many values")
+    depth = 0
+    for bracket in _BRACKET.finditer(bare):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise UncleanMessageError(f"{what} nested more than {MAX_DEPTH} deep")
+
+
+def scrub(value: Any) -> Any:
+    """Return the value with every lone surrogate replaced by U+FFFD."""
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [scrub(item) for item in value]
+    if isinstance(value, dict):
+        return {scrub(key): scrub(item) for key, item in value.items()}
+    return value
+
+
+def clean_header(header: Json) -> Json:
+    """Return a header of the protocol's fields alone, each as clients expect it.
+
+    jupyter_client turns whatever looks like a date into one, and raises where it is none.
+
+    :raises UncleanMessageError: it has no usable msg_id or msg_type.
+    """
+    clean: Json = {
+        field: _word(header.get(field, "")) for field in ("msg_id", "msg_type", "session", "username")
+    }
+    if not clean["msg_id"] or not clean["msg_type"]:
+        raise UncleanMessageError("a header without msg_id or msg_type")
+    date, version = header.get("date"), header.get("version")
+    clean["date"] = date if _is_date(date) else datetime.now(UTC).isoformat()
+    clean["version"] = (
+        version if isinstance(version, str) and _VERSION.fullmatch(version) else PROTOCOL_VERSION
+    )
+    if "subshell_id" in header:
+        clean["subshell_id"] = _word(header["subshell_id"]) or None
+    return clean
+
+
+def _word(value: Any) -> str:
+    """Return a short text that is no date; anything else is as good as none."""
+    usable = isinstance(value, str) and len(value) <= 255 and not _DATE.match(value)
+    return value if usable else ""
+
+
+def _is_date(value: Any) -> bool:
+    if not isinstance(value, str) or not _DATE.match(value):
+        return False
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value)[:1000]
+
+
+def _stream(content: Json) -> Json:
+    name = content.get("name")
+    return {
+        "name": name if name in ("stdout", "stderr") else "stdout",
+        "text": _text(content.get("text", "")),
+    }
+
+
+def _bundle(content: Json) -> Json:
+    data = content.get("data")
+    data = data if isinstance(data, dict) else {"text/plain": _text(data)}
+    clean = dict(content)
+    clean["data"] = {mime: _datum(mime, value) for mime, value in data.items() if _is_mime(mime)}
+    for field in ("metadata", "transient"):
+        value = content.get(field)
+        if field == "metadata" or field in content:
+            clean[field] = value if isinstance(value, dict) else {}
+    if not isinstance(clean.get("transient", {}).get("display_id", ""), str):
+        clean["transient"] = {}
+    return clean
+
+
+def _is_mime(name: str) -> bool:
+    return len(name) <= 255
+
+
+def _datum(mime: str, value: Any) -> Any:
+    if _JSON_MIME.fullmatch(mime):
+        return value
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return value
+    return _text(value)
+
+
+def _result(content: Json) -> Json:
+    clean = _bundle(content)
+    clean["execution_count"] = _count(content.get("execution_count"))
+    return clean
+
+
+def _count(value: Any) -> int | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value < 1 << 53 else None
+
+
+def _error(content: Json) -> Json:
+    traceback = content.get("traceback")
+    lines = traceback if isinstance(traceback, list) else []
+    return {
+        **content,
+        "ename": _text(content.get("ename", "")),
+        "evalue": _text(content.get("evalue", "")),
+        "traceback": [_text(line) for line in lines],
+    }
+
+
+def _status(content: Json) -> Json:
+    state = content.get("execution_state")
+    return {**content, "execution_state": state if isinstance(state, str) else "unknown"}
+
+
+def _execute_input(content: Json) -> Json:
+    return {
+        **content,
+        "code": _text(content.get("code", "")),
+        "execution_count": _count(content.get("execution_count")),
+    }
+
+
+def _execute_reply(content: Json) -> Json:
+    clean = dict(content)
+    if clean.get("status") not in ("ok", "error", "aborted", "abort"):
+        clean["status"] = "error"
+    if clean["status"] == "error":
+        clean = _error(clean)
+    if "execution_count" in clean:
+        clean["execution_count"] = _count(clean["execution_count"])
+    for field, kind in (("payload", list), ("user_expressions", dict)):
+        if field in clean and not isinstance(clean[field], kind):
+            clean[field] = kind()
+    return clean
+
+
+def _comm(content: Json) -> Json:
+    if not isinstance(content.get("comm_id"), str):
+        raise UncleanMessageError("a comm message without comm_id")
+    data = content.get("data")
+    return {**content, "data": _comm_data(data) if isinstance(data, dict) else {}}
+
+
+def _comm_open(content: Json) -> Json:
+    clean = _comm(content)
+    for field in ("target_name", "target_module"):
+        if field in clean and not isinstance(clean[field], str | None):
+            raise UncleanMessageError(f"a comm whose {field} is no text")
+    if clean.get("target_name") == "jupyter.widget" and "state" not in clean["data"]:
+        raise UncleanMessageError("a widget without state")
+    return clean
+
+
+def _comm_data(data: Json) -> Json:
+    """Return the data of a comm with the fields that widgets' clients index as they expect them."""
+    if "state" in data and not isinstance(data["state"], dict):
+        raise UncleanMessageError("a widget whose state is no object")
+    paths = data.get("buffer_paths", [])
+    if not isinstance(paths, list) or not all(isinstance(path, list) for path in paths):
+        raise UncleanMessageError("a widget whose buffer_paths are no lists")
+    return data
+
+
+def _kernel_info(content: Json) -> Json:
+    """Return what a kernel says of itself; nbconvert makes file names of some of it."""
+    language = content.get("language_info")
+    language = dict(language) if isinstance(language, dict) else {}
+    if not _FILE_EXTENSION.fullmatch(_text(language.get("file_extension", ".py"))):
+        language["file_extension"] = ".py"
+    for field in ("name", "version", "mimetype", "pygments_lexer", "nbconvert_exporter"):
+        if field in language:
+            language[field] = re.sub(r"[^\w.+/ -]", "", _text(language[field]))[:100]
+    version = content.get("protocol_version")
+    usable = isinstance(version, str) and _VERSION.fullmatch(version)
+    return {
+        **content,
+        "protocol_version": version if usable else PROTOCOL_VERSION,
+        "language_info": language,
+        "banner": _text(content.get("banner", ""))[:10_000],
+    }
+
+
+def _input_request(content: Json) -> Json:
+    return {"prompt": _text(content.get("prompt", "")), "password": content.get("password") is True}
+
+
+def _clear(content: Json) -> Json:
+    return {"wait": content.get("wait") is True}
+
+
+_SHAPES: dict[str, Callable[[Json], Json]] = {
+    "stream": _stream,
+    "display_data": _bundle,
+    "update_display_data": _bundle,
+    "execute_result": _result,
+    "error": _error,
+    "status": _status,
+    "execute_input": _execute_input,
+    "execute_reply": _execute_reply,
+    "comm_open": _comm_open,
+    "comm_msg": _comm,
+    "comm_close": _comm,
+    "input_request": _input_request,
+    "clear_output": _clear,
+    "kernel_info_reply": _kernel_info,
+}
+
+
+def shape(msg_type: str, content: Json) -> Json:
+    """Return the content with the fields and types that clients rely on for this message type.
+
+    :raises UncleanMessageError: the message makes no sense without a field that is missing.
+    """
+    repair = _SHAPES.get(msg_type)
+    return repair(content) if repair else content

@@ -1,0 +1,1 @@
+"""Container images: what they carry, and how they are built."""

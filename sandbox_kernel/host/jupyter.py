@@ -1,0 +1,127 @@
+"""Jupyter's messages as bytes on a channel: taken apart, signed, put together.
+
+A message is `[identities…, <IDS|MSG>, signature, header, parent, metadata, content,
+buffers…]` (https://jupyter-client.readthedocs.io/en/stable/messaging.html). The signature
+covers the four JSON parts. Two keys are in use: the *outer* one between the clients and
+the guard, and the *inner* one between the guest's relay and the kernel, which user code
+can read. A message that crosses is checked with one and signed with the other; what nobody
+needs to read stays the bytes that it was.
+"""
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox_kernel.wire import Part
+
+DELIMITER = b"<IDS|MSG>"
+PROTOCOL_VERSION = "5.4"
+EMPTY = b"{}"
+
+
+class MalformedMessageError(Exception):
+    """Bytes that are no Jupyter message, or whose signature is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawMessage:
+    """One message; the JSON parts still unread."""
+
+    identities: tuple[bytes, ...]
+    signature: bytes
+    header: bytes
+    parent: bytes
+    metadata: bytes
+    content: bytes
+    buffers: tuple[Part, ...] = ()
+
+    @classmethod
+    def from_parts(cls, parts: Sequence[Part]) -> "RawMessage":
+        """Take a multipart message apart.
+
+        :raises MalformedMessageError: no delimiter, or too few parts behind it.
+        """
+        try:
+            at = parts.index(DELIMITER)
+        except ValueError:
+            raise MalformedMessageError("a message without a delimiter") from None
+        if len(parts) < at + 6:
+            raise MalformedMessageError("a message with parts missing")
+        identities = tuple(map(bytes, parts[:at]))
+        signature, header, parent, metadata, content = map(bytes, parts[at + 1 : at + 6])
+        return cls(identities, signature, header, parent, metadata, content, tuple(parts[at + 6 :]))
+
+    @property
+    def signed_parts(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """What the signature covers, in its order."""
+        return self.header, self.parent, self.metadata, self.content
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that the sender chose freely."""
+        return sum(map(len, self.signed_parts)) + sum(map(len, self.buffers))
+
+
+class Signer:
+    """Signs and checks with one HMAC-SHA256 key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._hmac = hmac.new(key, digestmod=hashlib.sha256)
+
+    def sign(self, message: RawMessage) -> bytes:
+        """Return the hex digest that the message should carry."""
+        digest = self._hmac.copy()
+        for part in message.signed_parts:
+            digest.update(part)
+        return digest.hexdigest().encode()
+
+    def check(self, message: RawMessage) -> None:
+        """Do nothing if the message carries the right signature.
+
+        :raises MalformedMessageError: it does not.
+        """
+        if not hmac.compare_digest(self.sign(message), message.signature):
+            raise MalformedMessageError("a message with a wrong signature")
+
+    def parts(self, message: RawMessage) -> tuple[Part, ...]:
+        """Return the message as multipart bytes, signed with this key."""
+        return (
+            *message.identities,
+            DELIMITER,
+            self.sign(message),
+            *message.signed_parts,
+            *message.buffers,
+        )
+
+
+def compose(
+    msg_type: str,
+    content: Mapping[str, Any],
+    *,
+    parent: bytes = EMPTY,
+    identities: tuple[bytes, ...] = (),
+    session: str = "",
+    metadata: bytes = EMPTY,
+) -> RawMessage:
+    """Return a message of our own, unsigned; `parent` is the header that it answers, as bytes."""
+    header = {
+        "msg_id": uuid.uuid4().hex,
+        "msg_type": msg_type,
+        "username": "sandbox-kernel",
+        "session": session or "sandbox-kernel",
+        "date": datetime.now(UTC).isoformat(),
+        "version": PROTOCOL_VERSION,
+    }
+    return RawMessage(
+        identities=identities,
+        signature=b"",
+        header=json.dumps(header).encode(),
+        parent=parent,
+        metadata=metadata,
+        content=json.dumps(content).encode(),
+    )

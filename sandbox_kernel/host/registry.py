@@ -1,0 +1,170 @@
+"""Which sandboxes run on this machine for this user: one small file each, beside its sockets.
+
+A file counts only while its host process lives; a pid is believed only with its start time,
+so that a recycled pid is never taken, or killed, for a sandbox.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sandbox_kernel.errors import NoSuchSandboxError, SandboxError
+from sandbox_kernel.host.front import is_private, runtime_bases
+from sandbox_kernel.host.owner import has_lost_its_owner, is_alive, start_time
+
+_FILE = "sandbox.json"
+_STOP = "stop"
+_BELL = "bell"
+
+ANSWER_WITHIN = 10.0
+"""Seconds that a host has to end a sandbox that only it can reach, in a container elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One running sandbox."""
+
+    id: str
+    pid: int
+    """A process whose death is the sandbox's; 0 where there is none on this machine."""
+    pid_start: int
+    host_pid: int
+    host_start: int
+    started: float
+    """Seconds since the epoch."""
+    engine: str
+    memory: int
+    """Bytes that it may use."""
+    directory: str
+    """The notebook's directory."""
+
+
+def enter(front: Path, *, pid: int, engine: str, memory: int, directory: Path) -> None:
+    """Note a sandbox whose sockets are in `front`.
+
+    :raises OSError: the file cannot be written.
+    """
+    here = os.getpid()
+    entry = Running(
+        front.name, pid, start_time(pid), here, start_time(here), time.time(), engine, memory, str(directory)
+    )
+    new = front / f"{_FILE}.new"
+    new.write_text(json.dumps(asdict(entry)), encoding="utf-8")
+    new.replace(front / _FILE)
+
+
+def leave(front: Path) -> None:
+    """Forget a sandbox. Idempotent."""
+    for name in (_FILE, _STOP, _BELL):
+        (front / name).unlink(missing_ok=True)
+
+
+class Bell:
+    """Rings in the host when `stop` wants the end of a sandbox that it cannot kill itself."""
+
+    def __init__(self, front: Path) -> None:
+        """Hang it up beside the sandbox's sockets.
+
+        :raises OSError: it cannot be made there.
+        """
+        (front / _BELL).unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            self._socket.bind(str(front / _BELL))
+        except OSError:
+            self._socket.close()
+            raise
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when it rings."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Take it down. Idempotent."""
+        self._socket.close()
+
+
+def list_running() -> list[Running]:
+    """Return this user's running sandboxes, oldest first."""
+    entries = (_read(path) for path in _fronts() if (path / _FILE).exists())
+    alive = [entry for entry in entries if entry and is_alive(entry.host_pid, entry.host_start)]
+    return sorted(alive, key=lambda entry: entry.started)
+
+
+def _fronts() -> list[Path]:
+    return [path for base in runtime_bases() if is_private(base) for path in base.iterdir()]
+
+
+def _read(front: Path) -> Running | None:
+    try:
+        return Running(**json.loads((front / _FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # it ended meanwhile, or another version wrote it
+        return None
+
+
+def stop(identifier: str) -> Running:
+    """End a sandbox by its id, or by the beginning of it, and return what it was.
+
+    :raises NoSuchSandboxError: there is none, or more than one, with such an id.
+    :raises SandboxError: its host does not answer.
+    """
+    found = [entry for entry in list_running() if entry.id.startswith(identifier)]
+    if len(found) != 1 or not identifier:
+        problem = "more than one sandbox has" if found and identifier else "no running sandbox has"
+        raise NoSuchSandboxError(
+            f"{problem} an id beginning with {identifier!r}; `sandbox-kernel ps` lists them."
+        )
+    entry = found[0]
+    with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
+        front = next(path for path in _fronts() if path.name == entry.id)
+        front.joinpath(_STOP).touch()
+        if entry.pid:
+            _kill(entry)
+        else:
+            _ring(front, entry)
+    return entry
+
+
+def _ring(front: Path, entry: Running) -> None:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell,
+        contextlib.suppress(ConnectionError, FileNotFoundError),
+    ):
+        bell.sendto(b"stop", str(front / _BELL))
+    deadline = time.monotonic() + ANSWER_WITHIN
+    while _read(front) == entry:
+        if time.monotonic() > deadline:
+            raise SandboxError(
+                f"sandbox {entry.id} was not ended within {ANSWER_WITHIN:g} s: process {entry.host_pid}, "
+                "which started it, does not answer; end that process, and the sandbox ends with it."
+            )
+        time.sleep(0.02)
+
+
+def _kill(entry: Running) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+        descriptor = os.pidfd_open(entry.pid)
+        try:
+            if is_alive(entry.pid, entry.pid_start):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        finally:
+            os.close(descriptor)
+
+
+def stop_requested(front: Path) -> bool:
+    """Return whether `stop` has asked for the end of the sandbox whose sockets are in `front`."""
+    return (front / _STOP).exists()
+
+
+def sweep() -> list[Path]:
+    """Remove the directories of hosts that were killed together with their janitor; return them."""
+    swept = [path for path in _fronts() if has_lost_its_owner(path)]
+    for path in swept:
+        shutil.rmtree(path, ignore_errors=True)
+    return swept

@@ -1,0 +1,360 @@
+"""A kernel behind a wall, as its owner holds it.
+
+`Sandbox.start` begins a thread that starts the engine's process, serves it, and stays until
+nothing of it is left. Every other method only leaves word for that thread, or reads what it
+has published; all may be called from any thread and from any event loop, running or not:
+jupyter_client drives us from both, and from loops that stand still between two calls.
+
+The order at the end is a promise: clients are told why, the sockets are flushed and closed,
+everything is removed, and only then do `poll` and `ended` tell of it. Whoever sees the death
+may start the next launch on the same front at once.
+"""
+
+import atexit
+import contextlib
+import os
+import secrets
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from functools import partial
+
+import zmq
+
+from sandbox_kernel.errors import SandboxError, StartError
+from sandbox_kernel.host import registry
+from sandbox_kernel.host.deadlines import Deadlines, Verdict
+from sandbox_kernel.host.deaths import Death, Intent, explain
+from sandbox_kernel.host.engines.base import OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
+from sandbox_kernel.host.front import Front
+from sandbox_kernel.host.guard import Guard, ViolationError
+from sandbox_kernel.host.janitor import JANITOR
+from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tunnel
+from sandbox_kernel.policy import Policy
+from sandbox_kernel.wire import RemoteProtocolError, Signal
+
+SMALLEST_CAP = 16 << 20
+"""Bytes of the largest message taken in whatever the output budget: replies need room too."""
+
+MAX_LOG = 1 << 20
+"""Characters of a kernel's log that reach the host's: tracebacks, not a disk's worth of noise."""
+
+LINGER = 1000
+"""Milliseconds that a client has to take the last messages before its socket is closed."""
+
+CONTAINERS = ("docker", "podman")
+"""Engines whose kernels run an image's Python."""
+
+STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
+
+SIGINT, SIGKILL, SIGTERM = 2, 9, 15
+
+__all__ = ["Death", "Front", "Sandbox"]
+
+
+class Sandbox:
+    """One launch of one kernel."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        launch: Launch,
+        engine: Engine,
+        front: Front,
+        *,
+        log: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.policy = policy
+        self.launch = launch
+        self.engine = engine
+        self.front = front
+        self.ended: Future[Death] = Future()
+        self.notices: list[Intent] = []
+        """What the guard did to cells without ending the kernel, e.g. a deadline that interrupted one."""
+        self._log = log
+        self._logged = 0
+        self._tail: deque[str] = deque(maxlen=200)
+        self._started: Future[None] = Future()
+        self._intent: Intent | None = None
+        self._process: SandboxProcess | None = None
+        self._tunnel: Tunnel | None = None
+        self._commands = Commands()
+        self._bell: registry.Bell | None = None
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def __repr__(self) -> str:
+        state = f"ended: {self.death.sentence}" if self.death else "ready" if self.ready else "starting"
+        return f"<Sandbox {self.launch.name} {self.engine.name} {state}>"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the kernel has answered."""
+        return self._started.done() and self._started.exception() is None
+
+    @property
+    def death(self) -> Death | None:
+        """How it ended; None while it lives."""
+        return self.ended.result() if self.ended.done() else None
+
+    @property
+    def wall(self) -> str:
+        """What stands around it, for people: "bubblewrap", or "docker, image NAME, runtime runsc"."""
+        name, policy = self.engine.name, self.policy
+        if name not in CONTAINERS:
+            return name
+        runtime = f", runtime {policy.runtime}" if policy.runtime else ""
+        return f"{name}, image {policy.image or OUR_IMAGE}{runtime}"
+
+    @property
+    def pid(self) -> int:
+        """A process whose death is the sandbox's; 0 if there is none."""
+        return self._process.pid if self._process else 0
+
+    def start(self) -> "Future[None]":
+        """Begin; the future resolves when the kernel is ready.
+
+        It fails with a SandboxError whose message tells the user what to do; nothing is left then.
+        """
+        _LIVE.add(self)
+        self._thread = threading.Thread(target=self._run, name=f"sandbox-{self.launch.name}", daemon=True)
+        self._thread.start()
+        return self._started
+
+    def poll(self) -> int | None:
+        """Return None while it lives, else the kernel's exit status. Instant."""
+        return self.death.returncode if self.death else None
+
+    def usage(self) -> Usage:
+        """Return what the wall has counted; zeros when it is not running."""
+        process = self._process
+        return process.usage() if process and not self.ended.done() else Usage()
+
+    def send_signal(self, signum: int) -> None:
+        """Signal the kernel's whole process group. Never raises; the dead are not bothered."""
+        if signum == SIGKILL:
+            self.kill()
+            return
+        if signum == SIGTERM:
+            self._intend(Intent("shutdown", "It was asked to end."))
+        self._commands.put(lambda: self._tunnel.tell(Signal(signum)) if self._tunnel else None)
+
+    def kill(self, intent: Intent | None = None) -> None:
+        """End everything inside at once. Idempotent; never raises."""
+        self._intend(intent or Intent("shutdown", "It was killed by its owner."))
+        with self._lock:
+            process = self._process
+        if process:
+            process.kill()
+
+    def close(self) -> None:
+        """End it and return when nothing of this launch is left. Idempotent."""
+        self.kill()
+        thread = self._thread
+        if thread and thread is not threading.current_thread():
+            thread.join()
+
+    def _intend(self, intent: Intent) -> None:
+        self._intent = self._intent or intent
+
+    # From here on: in the sandbox's own thread.
+
+    def _run(self) -> None:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        failure: SandboxError | None = None
+        death = Death("lost", "It never started.", StartError.exit_code, -SIGKILL)
+        try:
+            _sweep_once(self.engine.name, self.engine.sweep)
+            JANITOR.note(self.launch.name)
+            death = self._serve(context)
+        except SandboxError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - the thread's rim: whoever waits is told, with the cause
+            failure = StartError(f"sandbox-kernel itself failed: {error!r}. Please report this.")
+            failure.__cause__ = error
+        finally:
+            try:
+                self._clear(context)
+            finally:  # whoever waits is told, whatever else fails
+                self._publish_end(death, failure)
+
+    def _serve(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Death:
+        inner = secrets.token_hex(32)
+        sockets = self.front.bind(context)
+        started = time.monotonic()
+        process = self.engine.start(self.policy, self.launch)
+        with self._lock:
+            self._process = process
+        if self._intent:
+            process.kill()
+        guard = Guard(self.policy, outer=self.front.key, inner=inner.encode())
+        tunnel = self._open_tunnel(process, sockets, guard)
+        tunnel.tell(process.start_message._replace(key=inner))
+        self._enter(process, tunnel)
+        self._attend(tunnel, start_by=started + self.policy.start_timeout)
+        death = self._autopsy(process, tunnel, guard)
+        if not tunnel.ready:
+            raise StartError(self._why_not(death, tunnel))
+        if not death.expected:
+            tunnel.take_last_requests()
+            tunnel.publish(guard.last_words(death))
+        return death
+
+    def _open_tunnel(self, process: SandboxProcess, sockets: Sockets, guard: Guard) -> Tunnel:
+        tunnel = Tunnel(
+            process,
+            sockets,
+            guard,
+            Deadlines(self.policy),
+            self._commands,
+            max_message=max(self.policy.output, SMALLEST_CAP),
+            log=self._note,
+        )
+        tunnel.on_ready = lambda: self._started.set_result(None)
+        tunnel.on_verdict = self._on_verdict
+        self._tunnel = tunnel
+        return tunnel
+
+    def _enter(self, process: SandboxProcess, tunnel: Tunnel) -> None:
+        if self.front.directory:
+            self._bell = registry.Bell(self.front.directory)
+            tunnel.listen(self._bell.fileno(), partial(self.kill, STOPPED))
+            registry.enter(
+                self.front.directory,
+                pid=process.pid,
+                engine=self.engine.name,
+                memory=self.policy.memory,
+                directory=self.launch.directory,
+            )
+
+    def _attend(self, tunnel: Tunnel, *, start_by: float) -> None:
+        try:
+            tunnel.serve(start_by=start_by)
+        except RemoteProtocolError as error:
+            self._intend(Intent("protocol", f"The sandbox broke the protocol of its tunnel: {error}."))
+        except GuestVersionError as error:
+            self._intend(Intent("protocol", str(error)))
+        except ViolationError as error:
+            self._intend(Intent("protocol", f"Killed: the kernel sent {error}."))
+
+    def _on_verdict(self, verdict: Verdict, sentence: str) -> None:
+        intent = Intent("deadline", sentence)
+        if verdict is Verdict.END:
+            self.kill(intent)
+        else:
+            self.notices.append(intent)
+
+    def _autopsy(self, process: SandboxProcess, tunnel: Tunnel, guard: Guard) -> Death:
+        """End whatever still runs, and find out why it ended."""
+        if guard.shutdown_requested:
+            self._intend(Intent("shutdown", "A client asked it to shut down."))
+        process.kill()
+        usage = process.usage() | tunnel.counted
+        process.close()
+        usage |= process.usage()
+        if self.front.directory and registry.stop_requested(self.front.directory):
+            self._intent = STOPPED
+        return explain(
+            self.policy,
+            intent=self._intent,
+            kernel=tunnel.kernel_exit,
+            status=process.poll(),
+            usage=usage,
+            cause=process.cause(),
+        )
+
+    def _why_not(self, death: Death, tunnel: Tunnel) -> str:
+        log = "".join(self._tail).strip()
+        wall = tunnel.complaints.decode(errors="replace").strip()
+        contained = self.engine.name in CONTAINERS
+        if "No module named ipykernel" in log or (contained and "No module named 'zmq'" in wall):
+            return _no_ipykernel(self.engine, self.policy, self.launch.argv[0])
+        words = "\n".join(part for part in (wall, log) if part)
+        late = f"The kernel was not ready within its start_timeout of {self.policy.start_timeout:g} s."
+        explained = tunnel.ended or death.kind == "protocol"
+        reason = f"The kernel did not start. {death.sentence}" if explained else late
+        return f"{reason}\n{words}" if words else reason
+
+    def _note(self, text: str) -> None:
+        self._tail.append(text)
+        if self._logged < MAX_LOG:
+            self._logged += len(text)
+            over = "" if self._logged < MAX_LOG else "[the rest of the kernel's log is not kept]\n"
+            self._log(text + over)
+
+    def _clear(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+        """Flush and close the sockets and remove all that this launch used.
+
+        Each step is taken whatever became of the one before: the last failure is raised.
+        """
+        with contextlib.ExitStack() as steps:
+            steps.callback(_LIVE.discard, self)
+            steps.callback(self._commands.close)
+            steps.callback(JANITOR.forget, self.launch.name)
+            if self._bell:
+                steps.callback(self._bell.close)
+            if self.front.directory and self.front.directory.exists():
+                steps.callback(registry.leave, self.front.directory)
+            if self._process:
+                steps.callback(self._process.close)
+            steps.callback(context.destroy, linger=LINGER)
+
+    def _publish_end(self, death: Death, failure: SandboxError | None) -> None:
+        if failure and self._started.done():
+            death = replace(death, sentence=str(failure))
+        self.ended.set_result(death)
+        if not self._started.done():
+            self._started.set_exception(failure or StartError(death.sentence))
+
+
+def _no_ipykernel(engine: Engine, policy: Policy, python: str) -> str:
+    if engine.name in CONTAINERS:
+        image = policy.image or OUR_IMAGE
+        return (
+            f"The image {image} has no ipykernel. Build one with it: "
+            f"FROM {image}, RUN python3 -m pip install ipykernel."
+        )
+    return f"{python} has no ipykernel. Install it with: {python} -m pip install ipykernel"
+
+
+_SWEPT: set[str] = set()
+
+
+def _sweep_once(name: str, sweep: Callable[[], object]) -> None:
+    """Once per process and engine, remove what hosts left that were killed together with their janitors."""
+    if name not in _SWEPT:
+        _SWEPT.add(name)
+        registry.sweep()
+        sweep()
+
+
+_LIVE: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    """At the interpreter's end: no kernel survives an owner that forgot it."""
+    for sandbox in list(_LIVE):
+        sandbox.kill()
+    for sandbox in list(_LIVE):
+        sandbox.close()
+
+
+def _abandon_all() -> None:
+    """In a forked child: let go of what would keep the parent's sandboxes alive after it."""
+    for sandbox in list(_LIVE):
+        process = sandbox._process  # noqa: SLF001 - this module's own class
+        if process:
+            for descriptor in (process.stdin, process.stdout, process.stderr):
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        sandbox._process = sandbox._thread = None  # noqa: SLF001 - the parent's to end, not the child's
+    _LIVE.clear()
+    JANITOR.abandon()
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_abandon_all)

@@ -1,0 +1,320 @@
+"""The loop that moves messages between the front sockets and the sandbox's byte streams.
+
+It runs in the sandbox's own thread and touches nothing that blocks. Two rules:
+
+- It never stops reading from the guest. What is over budget is read and dropped, so a
+  hostile guest can neither stall it nor make it hold more than one message per channel.
+- It stops reading from *clients* while OUTBOX_LIMIT bytes wait for a guest that does not
+  read: then ZeroMQ pushes back on the clients, as it does for a busy plain kernel.
+"""
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
+
+import zmq
+
+from sandbox_kernel import __version__
+from sandbox_kernel.host.deadlines import Deadlines, Verdict
+from sandbox_kernel.host.engines.base import SandboxProcess, Usage
+from sandbox_kernel.host.guard import Action, Guard, ToGuest
+from sandbox_kernel.wire import (
+    WIRE_VERSION,
+    Channel,
+    Counters,
+    Decoder,
+    Hello,
+    KernelExit,
+    Log,
+    Message,
+    Outbox,
+    Oversized,
+    Ready,
+    Signal,
+    Supervision,
+    decode,
+    encode,
+)
+
+OUTBOX_LIMIT = 8 << 20
+"""Bytes that may wait for the guest: a few large requests, not a client's whole backlog."""
+
+READ_SIZE = 256 << 10
+"""Bytes per read: a quarter of a 1 MiB pipe, so that one wake-up empties what gathered."""
+
+BATCH = 64
+"""Messages taken from one client socket per wake-up, so that no channel starves another."""
+
+FLUSH = 5.0
+"""Seconds that a guest has to send its backlog once its kernel has ended."""
+
+Sockets: TypeAlias = "dict[Channel, zmq.Socket[bytes]]"
+
+
+class GuestVersionError(Exception):
+    """The guest, in an image that was built long ago, is not this version's."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"The image's guest is of sandbox-kernel {version}, this is {__version__}; "
+            "build the image again with `sandbox-kernel image build`."
+        )
+
+
+class Commands:
+    """What other threads want of the loop: callables, and a descriptor that wakes it."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._open = True
+        self._closing = threading.Lock()
+
+    def put(self, command: Callable[[], None]) -> None:
+        """Have the loop call it soon; ignored once the loop has ended."""
+        self._queue.put(command)
+        with self._closing:  # or the number might be another file's by the time of the write
+            if self._open:
+                os.eventfd_write(self.wake, 1)
+
+    def run(self) -> None:
+        """Call what was put."""
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.wake)
+        while True:
+            try:
+                command = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            command()
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        with self._closing:
+            self._open = False
+            os.close(self.wake)
+
+
+class Tunnel:
+    """One launch of one kernel, from the guest's first byte to its last."""
+
+    def __init__(
+        self,
+        process: SandboxProcess,
+        sockets: Sockets,
+        guard: Guard,
+        deadlines: Deadlines,
+        commands: Commands,
+        *,
+        max_message: int,
+        log: Callable[[str], None],
+    ) -> None:
+        self.ready = False
+        self.kernel_exit: KernelExit | None = None
+        self.hello: Hello | None = None
+        self.ended = False
+        self.counted = Usage()
+        """What the guest has seen its own control group count."""
+        self.complaints = b""
+        self.on_ready: Callable[[], None] = lambda: None
+        self.on_verdict: Callable[[Verdict, str], None] = lambda *_: None
+        self._process = process
+        self._sockets = sockets
+        self._guard = guard
+        guard.before_reply = self._side_effects
+        self._deadlines = deadlines
+        self._commands = commands
+        self._log = log
+        self._outbox = Outbox()
+        self._decoder = Decoder(max_message=max_message)
+        self._buffer = memoryview(bytearray(READ_SIZE))
+        self._poller = zmq.Poller()
+        self._armed: dict[object, int] = {}
+        self._complaining = process.stderr >= 0
+        self._seen = Usage()
+        self._flush_until: float | None = None
+        self._bells: dict[int, Callable[[], None]] = {}
+
+    def listen(self, descriptor: int, rung: Callable[[], None]) -> None:
+        """Call `rung` from `serve`, once, when the descriptor becomes readable."""
+        self._bells[descriptor] = rung
+
+    def tell(self, message: Supervision) -> None:
+        """Send a supervision message to the guest."""
+        self._outbox.put(Channel.SUPERVISOR, encode(message))
+
+    def serve(self, *, start_by: float) -> None:
+        """Move messages until the guest's stream ends, or the kernel is not ready in time.
+
+        :raises RemoteProtocolError: the guest broke the wire protocol.
+        :raises ViolationError: the kernel broke the guard's rules too often.
+        :raises GuestVersionError: the guest is another version's.
+        """
+        while not self.ended:
+            self._arm()
+            events = dict(self._poller.poll(self._timeout(start_by)))
+            if self._commands.wake in events:
+                self._commands.run()
+            for descriptor in self._bells.keys() & events.keys():
+                self._bells.pop(descriptor)()
+            self._serve_clients(events)
+            if self._process.stderr in events:
+                self._read_complaints()
+            if self._process.stdout in events:
+                self._read_guest()
+            self._write_guest()
+            self._keep_time()
+            if not self.ready and time.monotonic() > start_by:
+                return
+
+    # Readiness
+
+    def _arm(self) -> None:
+        """Tell the poller what is of interest now; unchanged interests cost nothing."""
+        wanted: dict[object, int] = {self._commands.wake: zmq.POLLIN, self._process.stdout: zmq.POLLIN}
+        wanted.update(dict.fromkeys(self._bells, zmq.POLLIN))
+        if self._outbox.pending() < OUTBOX_LIMIT:
+            wanted.update(dict.fromkeys(self._sockets.values(), zmq.POLLIN))
+        if self._complaining:
+            wanted[self._process.stderr] = zmq.POLLIN
+        if self._outbox:
+            wanted[self._process.stdin] = zmq.POLLOUT
+        for target in self._armed.keys() - wanted.keys():
+            self._poller.unregister(target)
+        for target, flags in wanted.items():
+            if self._armed.get(target) != flags:
+                self._poller.register(target, flags)
+        self._armed = wanted
+
+    def _timeout(self, start_by: float) -> int | None:
+        due = [self._deadlines.next_due(), self._flush_until, None if self.ready else start_by]
+        times = [time_ for time_ in due if time_ is not None]
+        return max(0, int((min(times) - time.monotonic()) * 1000) + 1) if times else None
+
+    # Clients
+
+    def _serve_clients(self, events: dict[object, int]) -> None:
+        for channel in sorted(self._sockets):
+            if self._sockets[channel] in events:
+                for _ in range(BATCH):
+                    if not self._take_from_client(channel):
+                        break
+
+    def _take_from_client(self, channel: Channel) -> bool:
+        try:
+            parts = self._sockets[channel].recv_multipart(zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        if channel is Channel.IOPUB:
+            if parts[0][:1] == b"\x01":
+                self._act([self._guard.welcome(parts[0][1:])])
+        else:
+            self._act(self._guard.from_client(channel, parts))
+        return self._outbox.pending() < OUTBOX_LIMIT
+
+    # The guest
+
+    def _read_guest(self) -> None:
+        for _ in range(4):  # then the clients get their turn
+            try:
+                count = self._process.read(self._buffer)
+            except BlockingIOError:
+                return
+            except OSError:  # the engine's stream broke: it has ended all the same
+                count = 0
+            if not count:
+                self.ended = True
+                return
+            for message in self._decoder.receive(self._buffer[:count]):
+                self._take_from_guest(message)
+
+    def _take_from_guest(self, message: Message | Oversized) -> None:
+        if message.channel is Channel.SUPERVISOR:
+            if isinstance(message, Message):
+                self._supervised(decode(message.parts))
+            return
+        self._act(self._guard.from_guest(message))
+
+    def _supervised(self, message: object) -> None:
+        match message:
+            case Log(text=text):
+                self._log(text)
+            case Hello():
+                if (message.wire_version, message.guest_version) != (WIRE_VERSION, __version__):
+                    raise GuestVersionError(message.guest_version)
+                self.hello = message
+            case Ready() if not self.ready:
+                self.ready = self._guard.kernel_ready = True
+                self._deadlines.begin(time.monotonic())
+                self.on_ready()
+            case Counters():
+                self.counted |= Usage(*message)
+            case KernelExit():
+                self.kernel_exit = message
+                self._flush_until = time.monotonic() + FLUSH
+
+    def _side_effects(self) -> Iterator[str]:
+        """Yield what the wall has refused or killed while the cell that is answered ran."""
+        seen, self._seen = self._seen, self._process.usage() | self.counted
+        if self._seen.oom_kills > seen.oom_kills:
+            yield "A process of this cell was killed: the memory limit was reached."
+        if self._seen.pids_refused > seen.pids_refused:
+            yield "The limit on processes and threads ('pids') was reached."
+
+    def _read_complaints(self) -> None:
+        try:
+            text = os.read(self._process.stderr, READ_SIZE)
+        except BlockingIOError:
+            return
+        if text:
+            self.complaints = (self.complaints + text)[-READ_SIZE:]
+        else:
+            self._complaining = False
+
+    def _write_guest(self) -> None:
+        while self._outbox:
+            try:
+                self._outbox.advance(self._process.write(self._outbox.buffers(1 << 20)))
+            except BlockingIOError:
+                return
+            except OSError:  # the guest is gone; the end of its stream tells the rest
+                self._outbox = Outbox()
+                return
+
+    # Time
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        running = self._guard.ledger.running()
+        self._deadlines.observe(running.msg_id if running else None, now)
+        verdict = self._deadlines.verdict(now)
+        if verdict:
+            sentence = self._deadlines.passed or ""
+            if verdict is Verdict.INTERRUPT:
+                self._act(self._guard.notice(f"{sentence} The cell is interrupted."))
+                self.tell(Signal(2))
+            self.on_verdict(verdict, sentence)
+        if self._flush_until is not None and now > self._flush_until:
+            self.ended = True
+
+    def _act(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            if isinstance(action, ToGuest):
+                self._outbox.put(action.channel, action.parts)
+            else:
+                self._sockets[action.channel].send_multipart(action.parts, copy=False)
+
+    def take_last_requests(self) -> None:
+        """Note what clients have sent that the guest will never see, so that it is answered as well."""
+        for channel in (Channel.SHELL, Channel.CONTROL):
+            for _ in range(BATCH):
+                if not self._take_from_client(channel):
+                    break
+
+    def publish(self, actions: Iterable[Action]) -> None:
+        """Send what the guard has to say at the end."""
+        self._act(actions)

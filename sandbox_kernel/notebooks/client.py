@@ -1,0 +1,258 @@
+"""nbclient's NotebookClient with its traps closed.
+
+What nbclient does well is kept: cells, outputs, display ids, widgets and their state. What
+bites a runner that must always say how it ended is replaced:
+
+- Cancelling it surfaces as `DeadKernelError`. Here a cancelled task sees `CancelledError`.
+- `async_execute` installs handlers for SIGINT and SIGTERM, removes those of its host, and leaves
+  an atexit hook. Here `start` and `close` are explicit and touch neither.
+- After a reply it waits four seconds for output, then drops the rest and goes on. Here it waits
+  as long as output keeps coming.
+- A kernel's death is noticed within a second and whatever it said last is thrown away. Here it is
+  noticed at once, and its last words get time to arrive.
+- A reply that comes while it sends is noticed only with the next one: a run with Output widgets hangs
+  now and then. Here replies are looked for again and again.
+- A malformed message breaks the run with a KeyError. Here it is skipped: the sender is hostile.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty
+from time import monotonic
+from typing import Any
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+from nbclient.util import ensure_async
+from nbformat import NotebookNode
+
+POLL_SECONDS = 0.1
+"""How often the kernel's life is looked at; a provisioner answers from memory."""
+LOOK_AGAIN_SECONDS = 0.5
+"""How long a reply is waited for in one go. jupyter_client sends behind the back of the asynchronous
+socket, which may swallow the news that a reply has come: an Output widget does so in every use."""
+LAST_WORDS_SECONDS = 2.0
+"""How long a dead kernel's messages may take to arrive. A guard ends the request before it lets the
+death be seen, so with a sandbox this is never waited out."""
+SILENCE_SECONDS = 5
+"""How long after its reply a cell may be silent without saying that it is idle."""
+EXPLAIN_SECONDS = 0.5
+"""How long after a failed cell a cause of death is waited for, see `CellClient.death`."""
+
+_MALFORMED = (AssertionError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Why the kernel is gone, as far as its provisioner knows."""
+
+    sentence: str
+    exit_code: int
+
+
+class CellClient(NotebookClient):
+    """Runs the cells of one notebook on one kernel: `start`, `async_execute_cell` …, `close`."""
+
+    def __init__(
+        self, nb: NotebookNode, *, heard: Callable[[int, NotebookNode], None], **traits: Any
+    ) -> None:
+        super().__init__(nb, kernel_manager_class=AsyncKernelManager, **traits)
+        self._heard = heard
+        self._heard_at = monotonic()
+        self._watchers: set[asyncio.Task[Any]] = set()
+
+    async def start(self, directory: str, seconds: float) -> None:
+        """Start the kernel in `directory` and return when it has answered.
+
+        :raises RuntimeError: it did not within `seconds`, or died. Call `close` all the same.
+        """
+        self.reset_execution_trackers()
+        manager = self.create_kernel_manager()
+        await self.async_start_new_kernel(cwd=directory)
+        client = manager.client()
+        self.kc = client
+        client.start_channels()
+        await ensure_async(client.wait_for_ready(timeout=seconds))
+        client.allow_stdin = False
+        await self._read_language()
+
+    async def _read_language(self) -> None:
+        reply = await self.async_wait_for_reply(await ensure_async(self._channels.kernel_info()))
+        language = (reply or {}).get("content", {}).get("language_info")
+        if isinstance(language, dict) and isinstance(language.get("name"), str):
+            self.nb.metadata["language_info"] = language
+
+    async def close(self, *, now: bool) -> None:
+        """Shut the kernel down and let go of everything; `now`: without asking it first."""
+        self.shutdown_kernel = "immediate" if now else "graceful"
+        if self.km is not None:
+            await self._async_cleanup_kernel()
+
+    async def interrupt(self) -> None:
+        """Interrupt what the kernel runs, if there is a kernel."""
+        if self.km is not None and await self._is_alive():
+            await ensure_async(self.km.interrupt_kernel())
+
+    async def death(self, seconds: float = 0.0) -> Death | None:
+        """Return why the kernel died; wait for it to be known for at most `seconds`.
+
+        A sandbox's guard ends the running cell with an error and the provisioner reports the death
+        just after; so a cell that failed may be the first sign of a death. None while the kernel
+        lives.
+        """
+        deadline = monotonic() + seconds
+        while True:  # a provisioner has no event to wait for
+            death = await self._known_death()
+            if death is not None or monotonic() >= deadline:
+                return death
+            await asyncio.sleep(POLL_SECONDS / 4)
+
+    @property
+    def wall(self) -> str | None:
+        """What stands around the kernel, as its provisioner says it; None where there is no wall."""
+        wall = getattr(getattr(self.km, "provisioner", None), "wall", None)
+        return None if wall is None else str(wall)
+
+    @property
+    def passed_deadlines(self) -> list[str]:
+        """Sentences on each time a guard interrupted a cell at its deadline; empty without a guard."""
+        notices = getattr(getattr(self.km, "provisioner", None), "notices", ())
+        return [str(notice.sentence) for notice in notices if notice.kind == "deadline"]
+
+    async def _known_death(self) -> Death | None:
+        provisioner = getattr(self.km, "provisioner", None)
+        death = getattr(provisioner, "death", None)
+        if death is not None:
+            return Death(str(death.sentence), int(death.exit_code))
+        if self.km is None or await self._is_alive():
+            return None
+        return Death("The kernel died.", 138)
+
+    @property
+    def _channels(self) -> AsyncKernelClient:
+        if not isinstance(self.kc, AsyncKernelClient):
+            raise TypeError("start has not been called")  # our own bug
+        return self.kc
+
+    async def _is_alive(self) -> bool:
+        return self.km is not None and bool(await ensure_async(self.km.is_alive()))
+
+    async def async_execute_cell(
+        self,
+        cell: NotebookNode,
+        cell_index: int,
+        execution_count: int | None = None,
+        store_history: bool = True,
+    ) -> NotebookNode:
+        """Execute one cell.
+
+        :raises CellExecutionError: it raised, and errors are not allowed.
+        :raises DeadKernelError: the kernel died.
+        :raises asyncio.CancelledError: the calling task was cancelled, and never anything else then.
+        """
+        try:
+            return await super().async_execute_cell(cell, cell_index, execution_count, store_history)
+        except DeadKernelError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from None
+            raise
+        finally:
+            for watcher in self._watchers:
+                watcher.cancel()
+
+    async def _async_poll_for_reply(
+        self,
+        msg_id: str,
+        cell: NotebookNode,
+        timeout: int | None,  # noqa: ARG002, ASYNC109 -- nbclient's signature; deadlines are the runner's
+        task_poll_output_msg: asyncio.Future[Any],
+        task_poll_kernel_alive: asyncio.Future[Any],
+    ) -> dict[str, Any]:
+        reply = await self._reply_to(msg_id)
+        if self.record_timing:
+            cell["metadata"]["execution"]["shell.execute_reply"] = str(reply["header"]["date"])
+        await self._rest_of(task_poll_output_msg)
+        task_poll_kernel_alive.cancel()
+        return reply
+
+    async def _reply_to(self, msg_id: str) -> dict[str, Any]:
+        channel = self._channels.shell_channel
+        while True:
+            with _skipping_malformed():
+                message: dict[str, Any] = await channel.get_msg(timeout=LOOK_AGAIN_SECONDS)
+                if message["parent_header"].get("msg_id") == msg_id and "status" in message["content"]:
+                    return message
+
+    async def _rest_of(self, output: asyncio.Future[Any]) -> None:
+        """Wait until the cell is idle, or has said nothing for a while."""
+        while not output.done():
+            silent = monotonic() - self._heard_at
+            if silent >= SILENCE_SECONDS:
+                output.cancel()
+                return
+            await asyncio.wait({output}, timeout=SILENCE_SECONDS - silent)
+        output.result()
+
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: NotebookNode, cell_index: int) -> None:
+        channel = self._channels.iopub_channel
+        with self._watching():
+            self._heard_at = monotonic()
+            while True:
+                with _skipping_malformed():
+                    message = await channel.get_msg(timeout=None)
+                    self._heard_at = monotonic()
+                    if message["parent_header"].get("msg_id") == parent_msg_id:
+                        if _is_idle(message):
+                            self._note_idle(message, cell)
+                            return
+                        self.process_message(message, cell, cell_index)
+
+    def _note_idle(self, message: dict[str, Any], cell: NotebookNode) -> None:
+        if self.record_timing:
+            cell["metadata"]["execution"]["iopub.status.idle"] = str(message["header"]["date"])
+
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Take one message in and tell the listener of the output that it became, if it did."""
+        output = super().process_message(msg, cell, cell_index)
+        if output is not None:
+            self._heard(cell_index, output)
+        return output
+
+    async def _async_poll_kernel_alive(self) -> None:
+        with self._watching():
+            while await self._is_alive():  # noqa: ASYNC110 -- a provisioner has no event to wait for
+                await asyncio.sleep(POLL_SECONDS)
+            if (reply := self.task_poll_for_reply) is not None:
+                await asyncio.wait({reply}, timeout=LAST_WORDS_SECONDS)
+                reply.cancel()
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Remember the current task, so that the end of its cell ends it too."""
+        task = asyncio.current_task()
+        if task is not None:
+            self._watchers.add(task)
+        try:
+            yield
+        finally:
+            self._watchers.discard(task)
+
+
+def _is_idle(message: dict[str, Any]) -> bool:
+    return bool(message["msg_type"] == "status" and message["content"]["execution_state"] == "idle")
+
+
+@contextmanager
+def _skipping_malformed() -> Iterator[None]:
+    """Go on after no message, or one that is not what the protocol says, whatever was wrong with it."""
+    try:
+        yield
+    except (*_MALFORMED, Empty):
+        return

@@ -1,0 +1,83 @@
+"""Notebooks in files: read with a clear refusal, written whole or not at all."""
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode, ValidationError
+
+from sandbox_kernel.errors import NotebookError
+from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """Return the notebook in `path`, converted to format 4.
+
+    :raises NotebookError: there is no such file, or it is not a notebook.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise NotebookError(f"cannot read {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise NotebookError(f"{path} is not a notebook: it is not UTF-8 text.") from error
+    return parse_notebook(text, str(path))
+
+
+def parse_notebook(text: str, name: str) -> NotebookNode:
+    """Return the notebook in `text`; `name` is what messages call it.
+
+    :raises NotebookError: it is not a notebook.
+    """
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotebookError(f"{name} is not a notebook: it is not JSON ({error}).") from error
+    if not isinstance(content, dict) or "nbformat" not in content:
+        raise NotebookError(f"{name} is not a notebook: it has no 'nbformat' field.")
+    try:
+        nb = _as_format_4(text)
+        _fill_ids(nb)
+        nbformat.validate(nb)
+    except (ValidationError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        reason = str(getattr(error, "message", error))[:200]
+        raise NotebookError(f"{name} is not a valid notebook: {reason}.") from error
+    return nb
+
+
+def _as_format_4(text: str) -> NotebookNode:
+    notebook: NotebookNode = nbformat.convert(nbformat.reader.reads(text), 4)  # type: ignore[no-untyped-call]
+    return notebook
+
+
+def _fill_ids(nb: NotebookNode) -> None:
+    """Give each cell an id of its own, as format 4.5 wants; many tools write notebooks without."""
+    if (nb.nbformat, nb.nbformat_minor) < (4, 5):
+        return
+    seen: set[Any] = set()
+    for cell in nb.cells:
+        if not isinstance(cell.get("id"), str) or cell["id"] in seen:
+            cell["id"] = uuid.uuid4().hex[:8]
+        seen.add(cell["id"])
+
+
+def to_text(nb: NotebookNode) -> str:
+    """Return the notebook as it stands in a file; lone surrogates become question marks."""
+    text: str = nbformat.versions[4].writes_json(nb)
+    return text.encode("utf-8", "replace").decode("utf-8") + "\n"
+
+
+def write_notebook(nb: NotebookNode, path: Path) -> None:
+    """Replace `path` by `nb`, whole or not at all; a device or pipe is written to instead.
+
+    Symbolic links are followed and an existing file keeps its permissions. Returns once the
+    reader of a pipe has taken everything.
+
+    :raises NotebookError: it cannot be written there.
+    """
+    with Destination(path) as destination:
+        for _ in destination.write(to_text(nb).encode()):
+            time.sleep(READER_SECONDS)

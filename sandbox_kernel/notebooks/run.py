@@ -1,0 +1,366 @@
+"""One run of one notebook, from asking for a kernel to the saved file.
+
+Rules:
+- Every run ends in exactly one `Ending`, also when it is cancelled, out of time, or its kernel dies.
+- The notebook is saved before the kernel is asked to go: whatever happens then, the result is on
+  disk. It is also saved on the way, for the day somebody pulls the plug. A pipe or device is
+  given the final notebook only, and waiting for its reader is cancelled like any other wait.
+- Where it is saved is decided before anything runs: see `destination`.
+- The cause of a death comes from the provisioner, outside the wall. What the kernel says about
+  itself is shown, never believed.
+- A deadline interrupts first, so that the cell's traceback shows where it was, and then kills.
+"""
+
+import asyncio
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+
+from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError
+from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS, CellClient, Death
+from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
+from sandbox_kernel.notebooks.document import (
+    RUN_KEY,
+    cell_outcome,
+    code_cells,
+    for_saving,
+    forget_earlier_run,
+    tells,
+)
+from sandbox_kernel.notebooks.files import to_text
+from sandbox_kernel.notebooks.outputs import notice
+from sandbox_kernel.notebooks.progress import Cell, Progress
+from sandbox_kernel.notebooks.result import Ending, Outcome, Result
+
+DEFAULT_KERNEL = "sandboxed-python"
+INTERRUPT_SECONDS = 2.0
+"""How long an interrupted cell has to come to an end before its kernel is killed."""
+UNREAD_SECONDS = 5.0
+"""How long the result of a cancelled run waits for the reader of the pipe that it goes to."""
+SAVE_SECONDS = 5.0
+"""How often, at most, an unfinished run is saved."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a notebook is run; times in seconds, None for no deadline."""
+
+    kernel: str = DEFAULT_KERNEL
+    directory: Path = field(default_factory=Path.cwd)
+    """Where the kernel starts."""
+    cell_timeout: float | None = None
+    timeout: float | None = None
+    """For the whole run, the kernel's start included."""
+    session_timeout: float | None = None
+    """For the kernel's life, which a guard may bound as well; counted from the same moment."""
+    start_timeout: float = 60.0
+    allow_errors: bool = False
+
+
+async def run_notebook(
+    nb: NotebookNode,
+    target: Path | Destination | None,
+    options: RunOptions | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Run the notebook and save it to `target`, if there is one; return how it ended.
+
+    The notebook is changed in place. When the calling task is cancelled it is saved all the same,
+    its kernel is gone, and then `CancelledError` is raised.
+
+    :raises NotebookError: there is no such kernel, or the target cannot be written; nothing was run.
+    :raises SandboxError: the sandbox was refused before anything ran (its policy, its engine).
+    """
+    return await NotebookRun(nb, target, options, progress).execute()
+
+
+class NotebookRun:
+    """One run that can be cancelled from elsewhere; see `run_notebook`. Use an instance once."""
+
+    def __init__(
+        self,
+        nb: NotebookNode,
+        target: Path | Destination | None,
+        options: RunOptions | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.nb = nb
+        self._target = Destination(target) if isinstance(target, Path) else target
+        self._options = options or RunOptions()
+        self._progress = progress or Progress()
+        self._cells = code_cells(nb)
+        self._current: Cell | None = None
+        self._cancelled = "The run was cancelled."
+        self._work: asyncio.Task[Ending] | None = None
+        self._saving: asyncio.Task[None] | None = None
+        self._client = CellClient(
+            nb,
+            heard=self._on_output,
+            kernel_name=self._options.kernel,
+            allow_errors=self._options.allow_errors,
+        )
+
+    def __repr__(self) -> str:
+        state = "not started" if self._work is None else "ended" if self._work.done() else "running"
+        return f"<NotebookRun {self._target} {state}, cell {self._number} of {len(self._cells)}>"
+
+    def cancel(self, why: str | None = None) -> None:
+        """End the run soon: `execute` returns with outcome `cancelled` and the sentence `why`."""
+        self._cancelled = why or self._cancelled
+        for task in (self._work, self._saving):
+            if task is not None:
+                task.cancel()
+
+    async def execute(self) -> Result:
+        """Run, save, clean up; return how it ended. Raises as `run_notebook`."""
+        with self._target or nullcontext():
+            return await self._execute()
+
+    async def _execute(self) -> Result:
+        self._started, self._started_at = datetime.now(UTC), monotonic()
+        self._saved_at = self._started_at
+        abrupt = True
+        try:
+            result = await self._save_at_last(self._result(await self._ending()))
+            abrupt = result.outcome not in (Outcome.OK, Outcome.ERROR)
+        except BaseException as error:
+            if self._current is not None:  # a watcher failed, or we did: what was computed is kept
+                self._save(self._result(self._end(Outcome.DIED, f"The run was broken off: {error!r}.")))
+            raise
+        finally:
+            await self._close(now=abrupt)
+        caller = asyncio.current_task()
+        if caller is not None and caller.cancelling():
+            raise asyncio.CancelledError
+        return result
+
+    async def _ending(self) -> Ending:
+        """Do the work in a task of its own; a cancellation, whoever's, is an ending like others."""
+        self._work = asyncio.create_task(self._run())
+        try:
+            return await self._work
+        except asyncio.CancelledError:
+            return self._end(Outcome.CANCELLED, self._cancelled, tell=True)
+        finally:
+            self._client.set_widgets_metadata()
+
+    async def _run(self) -> Ending:
+        forget_earlier_run(self.nb)
+        ending = await self._start()
+        for cell in self._cells:
+            if ending is not None:
+                return ending
+            ending = await self._run_cell(cell)
+        count = len(self._cells)
+        return ending or Ending(Outcome.OK, f"{count} code cell{'s' * (count != 1)} ran.")
+
+    async def _start(self) -> Ending | None:
+        options = self._options
+        self._progress.kernel_starting(options.kernel)
+        try:
+            async with asyncio.timeout(self._left()) as deadline:
+                await self._client.start(str(options.directory), options.start_timeout)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            sentence = f"{self._whole()[1]} while the kernel started."
+            return self._end(Outcome.DEADLINE, sentence)
+        except NoSuchKernel as error:
+            raise NotebookError(_no_such_kernel(options.kernel)) from error
+        except (SandboxError, RuntimeError) as error:
+            return await self._failed_start(error)
+        self._progress.kernel_ready(monotonic() - self._started_at, self._client.wall)
+        return None
+
+    async def _failed_start(self, error: Exception) -> Ending:
+        if isinstance(error, SandboxError):
+            if error.exit_code == ExitCode.USAGE:
+                raise error
+            return Ending.from_exit_code(error.exit_code, str(error))
+        death = await self._client.death()
+        if death is None:
+            return Ending(Outcome.DIED, f"The kernel did not start: {error}.")
+        return Ending.from_exit_code(death.exit_code, f"The kernel died while it started. {death.sentence}")
+
+    async def _run_cell(self, cell: Cell) -> Ending | None:
+        self._current = cell
+        self._progress.cell_started(cell)
+        node, began, outcome = self.nb.cells[cell.index], monotonic(), Outcome.CANCELLED
+        try:
+            ending = await self._end_of_cell(cell, node)
+            outcome = ending.outcome if ending else cell_outcome(node)
+        finally:
+            seconds = monotonic() - began
+            node.metadata[RUN_KEY] = {"outcome": str(outcome), "duration": round(seconds, 3)}
+            self._progress.cell_finished(cell, outcome, seconds)
+        self._save_on_the_way()
+        return ending
+
+    async def _end_of_cell(self, cell: Cell, node: NotebookNode) -> Ending | None:
+        """Run one cell against both deadlines; return how the run ended with it, or None."""
+        seconds, whose = self._next_deadline()
+        passed = len(self._client.passed_deadlines)
+        due = None if seconds is None else monotonic() + seconds
+        task = asyncio.create_task(self._client.async_execute_cell(node, cell.index, cell.number))
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+            # A guard that keeps the same deadline may have been the first to interrupt the cell.
+            if not task.done() or (due is not None and monotonic() >= due):
+                return await self._stop(task, self._end(Outcome.DEADLINE, f"{whose} in cell {cell.number}."))
+            task.result()
+        except CellExecutionError as error:
+            if ending := self._interrupted(passed):
+                return ending
+            death = await self._client.death(EXPLAIN_SECONDS)
+            if death is None:
+                return self._end(Outcome.ERROR, f"Cell {cell.number} raised {_one_line(error)}")
+            return self._died(death)
+        except DeadKernelError:
+            pass
+        finally:
+            await _cancelled(task)
+        death = await self._client.death()
+        return self._interrupted(passed) if death is None else self._died(death)
+
+    def _interrupted(self, passed: int) -> Ending | None:
+        """Return the ending where the guard interrupted the cell: it may know a shorter deadline than we."""
+        sentences = self._client.passed_deadlines[passed:]
+        if not sentences:
+            return None
+        self._tell(Outcome.DEADLINE, sentences[0])
+        return self._end(Outcome.DEADLINE, f"Cell {self._number}: {sentences[0]}")
+
+    async def _stop(self, task: asyncio.Task[Any], ending: Ending) -> Ending:
+        """Interrupt a cell that is out of time, and wait a little for its traceback."""
+        if not task.done():
+            await self._client.interrupt()
+            await asyncio.wait({task}, timeout=INTERRUPT_SECONDS)
+        self._tell(ending.outcome, ending.sentence)
+        return ending
+
+    def _died(self, death: Death) -> Ending:
+        ending = Ending.from_exit_code(
+            death.exit_code, f"Cell {self._number}: {death.sentence}", self._number
+        )
+        self._tell(ending.outcome, death.sentence)
+        return ending
+
+    def _end(self, outcome: Outcome, sentence: str, *, tell: bool = False) -> Ending:
+        if tell:
+            self._tell(outcome, sentence)
+        return Ending(outcome, sentence, self._number)
+
+    @property
+    def _number(self) -> int | None:
+        return self._current.number if self._current else None
+
+    def _next_deadline(self) -> tuple[float | None, str]:
+        """Return the seconds to the next deadline, and the sentence to begin with when it passes."""
+        cell, left = self._options.cell_timeout, self._left()
+        if left is not None and (cell is None or left <= cell):
+            return left, self._whole()[1]
+        return (None, "") if cell is None else (cell, f"The cell's deadline of {cell:g} s passed")
+
+    def _left(self) -> float | None:
+        """Return the seconds left of the whole run's time, at least 0; None: no deadline."""
+        seconds, _ = self._whole()
+        return None if seconds is None else max(0.0, self._started_at + seconds - monotonic())
+
+    def _whole(self) -> tuple[float | None, str]:
+        """Return the seconds for the whole run, and the sentence to begin with when they have passed."""
+        run, session = self._options.timeout, self._options.session_timeout
+        if session is not None and (run is None or session < run):
+            return session, f"The session's deadline of {session:g} s passed"
+        return (None, "") if run is None else (run, f"The notebook's deadline of {run:g} s passed")
+
+    def _tell(self, outcome: Outcome, sentence: str) -> None:
+        """Put the sentence into the current cell's output, unless the guard has done so already."""
+        if self._current is not None and not tells(self.nb.cells[self._current.index], sentence):
+            output = notice(f"Run ended ({outcome})", sentence)
+            self.nb.cells[self._current.index].outputs.append(output)
+            self._progress.cell_output(self._current, output)
+
+    def _on_output(self, index: int, output: NotebookNode) -> None:
+        if self._current is not None and self._current.index == index:
+            self._progress.cell_output(self._current, output)
+
+    def _result(self, ending: Ending) -> Result:
+        return Result(
+            outcome=ending.outcome,
+            sentence=ending.sentence,
+            cell=ending.cell,
+            cells_run=self._number or 0,
+            cells=len(self._cells),
+            kernel=self._options.kernel,
+            started=self._started,
+            duration=monotonic() - self._started_at,
+        )
+
+    def _save_on_the_way(self) -> None:
+        if monotonic() - self._saved_at >= SAVE_SECONDS:
+            self._save(self._result(self._end(Outcome.RUNNING, "The run has not ended.")))
+            self._saved_at = monotonic()
+
+    def _save(self, result: Result) -> None:
+        """Save into a file, if that is where it goes."""
+        self.nb.metadata[RUN_KEY] = result.metadata()
+        if self._target is not None and not self._target.is_stream:
+            for _ in self._target.write(self._text()):
+                pass
+
+    def _text(self) -> bytes:
+        return to_text(for_saving(self.nb)).encode()
+
+    async def _save_at_last(self, result: Result) -> Result:
+        """Save; return the result, another one if it was cancelled while a pipe's reader was waited for."""
+        self._save(result)
+        if self._target is None or not self._target.is_stream:
+            return result
+        patience = UNREAD_SECONDS if result.outcome is Outcome.CANCELLED else None
+        self._saving = asyncio.create_task(self._pour(self._target))
+        try:
+            await asyncio.wait_for(self._saving, patience)
+        except (asyncio.CancelledError, TimeoutError):
+            sentence = f"{self._cancelled} Nobody read {self._target.path} to its end."
+            return replace(result, outcome=Outcome.CANCELLED, sentence=sentence)
+        return result
+
+    async def _pour(self, target: Destination) -> None:
+        for _ in target.write(self._text()):
+            await asyncio.sleep(READER_SECONDS)
+
+    async def _close(self, *, now: bool) -> None:
+        """Let the kernel go. A cancelled close still closes."""
+        closing = asyncio.ensure_future(self._client.close(now=now))
+        while not closing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.shield(closing)
+        closing.result()
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    """Cancel the task and wait for its end, without taking its failure as ours."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
+
+
+def _one_line(error: CellExecutionError) -> str:
+    """Return the error's name and text, cut to a line: both come from the kernel."""
+    lines = f"{error.ename}: {error.evalue}".strip().removesuffix(":").splitlines()
+    return lines[0][:300] if lines else "an error"
+
+
+def _no_such_kernel(name: str) -> str:
+    return (
+        f"there is no kernel named {name!r}; `jupyter kernelspec list` shows those that there are, "
+        "and `sandbox-kernel install` adds a sandboxed one."
+    )

@@ -1,0 +1,138 @@
+"""The policy itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox_kernel.errors import PolicyError
+from sandbox_kernel.policy.fields import KINDS, EngineName, Mount, NetworkName, WorkspaceMode, split_mount
+from sandbox_kernel.policy.layers import FIELD_NAMES, Layer, layer_from_environment, resolve
+from sandbox_kernel.policy.maxima import Maxima, within_trees
+from sandbox_kernel.policy.names import quoted
+from sandbox_kernel.policy.units import MiB, UnusableError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything a sandbox is allowed; sizes in bytes, times in seconds.
+
+    Complete and checked: an instance that exists is usable.
+
+    :raises PolicyError: on construction, when a value is not of its field's kind or out of bounds.
+    """
+
+    profile: str = "default"
+    """The profile that the other values started from; a label, enforced by nothing."""
+    engine: EngineName = "auto"
+    """How the wall is built; "auto" takes what this machine can do best."""
+    image: str | None = None
+    """The container's image; None is ours, with a small Python. It is never pulled."""
+    runtime: str | None = None
+    """What runs the container, as the daemon names it ("runsc" is gVisor); None is the daemon's default."""
+    memory: int = 1024 * MiB
+    """All processes together, swap included. One GiB holds an ordinary pandas analysis."""
+    cpus: float = 1.0
+    """CPU seconds per second, over all processes."""
+    pids: int = 256
+    """Processes and threads. Numerical libraries start a thread per CPU, test runners many."""
+    tmp: int = 256 * MiB
+    """The temporary directory, the home directory and /dev/shm, each; held in memory, and counted as such."""
+    files: int = 1024
+    """Open files of each process: what most systems give a login shell."""
+    workspace: WorkspaceMode = "ro"
+    """How the notebook's directory is shared: not at all, to read, or to write as well."""
+    network: NetworkName = "none"
+    """Nothing but the loopback interface."""
+    mounts: tuple[str, ...] = ()
+    """More paths of the host that are visible inside, each "PATH:ro" or "PATH:rw"."""
+    env: tuple[str, ...] = ()
+    """Names of the host's environment variables that the kernel may see."""
+    start_timeout: float = 60.0
+    """Longest start of a kernel, until it answers: what jupyter_client itself waits."""
+    cell_timeout: float | None = None
+    """Longest run of one cell. None by default: people's computations are long."""
+    session_timeout: float | None = None
+    """Longest life of one kernel."""
+    output: int = 256 * MiB
+    """What one cell may send to clients; the rest is dropped, and said to be."""
+    code: int = 16 * MiB
+    """Longest piece of code that is passed in."""
+    allowed_mounts: tuple[str, ...] | None = field(default=None, repr=False)
+    """No setting: the trees in which an administrator lets mounts lie, None where that is not bound.
+    Engines ask `may_mount` about what they opened: a link may have been turned since this was made."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if not isinstance(self.profile, str) or not self.profile:
+            raise PolicyError(f"Policy.profile is {quoted(self.profile)}, which is not a name.")
+        for name, kind in KINDS.items():
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, kind.check(value))
+            except UnusableError as refusal:
+                raise PolicyError(f"Policy.{name}: {quoted(value)} {refusal}.") from None
+        for name in ("image", "runtime"):
+            if self.engine == "bubblewrap" and getattr(self, name):
+                raise PolicyError(
+                    f"'{name}' is {quoted(getattr(self, name))}, but the engine is bubblewrap, which has no "
+                    f"{name}s; leave '{name}' out, or choose the engine docker or podman."
+                )
+
+    @classmethod
+    def from_layers(
+        cls, layers: Sequence[Layer], *, maxima: Maxima | Mapping[str, object] | None = None
+    ) -> "Policy":
+        """Return the policy that several places together ask for, weakest layer first.
+
+        :raises PolicyError: a name is not known, a value is not usable, or above its maximum.
+        """
+        bounds = maxima if isinstance(maxima, Maxima) else Maxima.from_settings(maxima or {})
+        values = resolve(layers, defaults=asdict(cls()), maxima=bounds)
+        return cls(**{**values, "allowed_mounts": bounds.bounds.get("mounts")})
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Mapping[str, object],
+        *,
+        source: str = "{field}",
+        maxima: Maxima | Mapping[str, object] | None = None,
+    ) -> "Policy":
+        """Return the policy that one place asks for; its profile is applied before its values.
+
+        `source` says where the settings come from, for refusals: "kernelspec sandboxed-python",
+        or how a field is spelled there: "SANDBOX_KERNEL_{FIELD}", "--{option}".
+
+        :raises PolicyError: a name is not known, a value is not usable, or above its maximum.
+        """
+        return cls.from_layers([Layer(settings, source)], maxima=maxima)
+
+    def granted_mounts(self) -> tuple[Mount, ...]:
+        """Return `mounts` as paths and modes."""
+        return tuple(split_mount(entry) for entry in self.mounts)
+
+    def may_mount(self, real: str, *, writable: bool) -> bool:
+        """Tell whether a directory or file, by its path without links, may be mounted so."""
+        trees = self.allowed_mounts
+        return trees is None or within_trees(Path(real), "rw" if writable else "ro", trees)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every setting as JSON has it (bytes, seconds, null); `from_settings` takes it back."""
+        values = {name: getattr(self, name) for name in FIELD_NAMES}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def describe(self) -> dict[str, str]:
+        """Return every field as people read it: {"memory": "512 MiB", "cell_timeout": "none", …}."""
+        shown = {name: kind.show(getattr(self, name)) for name, kind in KINDS.items()}
+        return {"profile": self.profile, **shown}
+
+
+def policy_from_environment(
+    environ: Mapping[str, str], *, maxima: Maxima | Mapping[str, object] | None = None
+) -> Policy:
+    """Return the policy that SANDBOX_KERNEL_* variables ask for.
+
+    :raises PolicyError: as `Policy.from_settings`; every unknown SANDBOX_KERNEL_* is refused.
+    """
+    return Policy.from_layers([layer_from_environment(environ)], maxima=maxima)

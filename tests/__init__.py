@@ -1,0 +1,1 @@
+"""The tests mirror the tree; what several of them share stands in this folder."""

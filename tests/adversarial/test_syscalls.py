@@ -1,0 +1,245 @@
+"""Promise: the kernel's dangerous doors are shut: ptrace, io_uring, keyrings, bpf, odd sockets, set-id files.
+
+Each attack runs twice behind the same wall: without the filter of system calls it succeeds, or is
+refused for another reason; with the filter it is refused with the filter's own error. Where the
+kernel would refuse it anyway (for want of a privilege) the difference cannot be seen from inside;
+for these the filter itself is run.
+"""
+
+import json
+import platform
+import signal
+import struct
+
+import pytest
+
+from sandbox_kernel.host.engines.bubblewrap import engine as engine_module
+from sandbox_kernel.host.engines.bubblewrap.seccomp import load_filter
+from sandbox_kernel.host.engines.bubblewrap.seccomp.compile import LibSeccomp
+from sandbox_kernel.host.engines.bubblewrap.seccomp.rules import Architecture
+from tests.host.engines.bubblewrap.inside import python
+from tests.host.engines.bubblewrap.seccomp.filters import ENOSYS, EPERM, ERRNO, RULES, Program
+
+ALLOW_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)  # one instruction: return SECCOMP_RET_ALLOW
+ARCH = Architecture[platform.machine().upper()]
+
+# Each is run in a child of its own, in a writable directory, with the file "file", the descriptor `tty` of a
+# terminal that is its controlling one, and `call(name, *arguments)`, which answers like libc's syscall().
+ATTACKS = {
+    # Looking into other processes.
+    "ptrace": "call('ptrace', 0, 0, 0, 0)",
+    "process_vm_readv": "call('process_vm_readv', os.getpid(), iovec, 1, iovec, 1, 0)",
+    "process_vm_writev": "call('process_vm_writev', os.getpid(), iovec, 1, iovec, 1, 0)",
+    "kcmp": "call('kcmp', os.getpid(), os.getpid(), 0, 0, 0)",
+    "pidfd_getfd": "call('pidfd_getfd', os.pidfd_open(os.getpid()), 0, 0)",
+    "process_madvise": "call('process_madvise', os.pidfd_open(os.getpid()), iovec, 1, 4, 0)",
+    # Large and young parts of the kernel.
+    "io_uring_setup": "call('io_uring_setup', 1, ctypes.create_string_buffer(120))",
+    "io_setup": "call('io_setup', 1, ctypes.byref(ctypes.c_ulong()))",
+    "userfaultfd": "call('userfaultfd', 1)",
+    "memfd_secret": "call('memfd_secret', 0)",
+    "vmsplice": "call('vmsplice', os.pipe()[1], iovec, 1, 0)",
+    "fanotify_init": "call('fanotify_init', 0x200, 0)",
+    # Keyrings are not in any namespace.
+    "keyctl": "call('keyctl', 0, -3, 1)",
+    "add_key": "call('add_key', b'user', b'a', b'b', 1, -2)",
+    "request_key": "call('request_key', b'user', b'a', 0, 0)",
+    # Namespaces and mounts. CLONE_FS alone shows that unshare is refused as a whole.
+    "unshare a user namespace": "call('unshare', 0x10000000)",
+    "unshare": "call('unshare', 0x200)",
+    "clone a user namespace": "call('clone', 0x10000011, 0, 0, 0, 0)",
+    "clone a network namespace": "call('clone', 0x50000011, 0, 0, 0, 0)",
+    "setns": "call('setns', -1, 0)",
+    "open_tree": "call('open_tree', -100, b'/', 0)",
+    "name_to_handle_at": "call('name_to_handle_at', -100, b'/', ctypes.create_string_buffer(136), iovec, 0)",
+    # Switching protections off.
+    "personality without randomised addresses": "call('personality', 0x0040000)",
+    "personality with executable data": "call('personality', 0x0400000)",
+    # Sockets that would load modules into the host's kernel, or reach past the network namespace.
+    "AF_VSOCK": "call('socket', 40, 1, 0)",
+    "AF_VSOCK behind a bit that the kernel drops": "call('socket', (1 << 32) + 40, 1, 0)",
+    "AF_ALG": "call('socket', 38, 5, 0)",
+    "AF_BLUETOOTH": "call('socket', 31, 5, 0)",
+    "AF_TIPC": "call('socket', 30, 5, 0)",
+    "AF_CAN": "call('socket', 29, 2, 0)",
+    "AF_RDS": "call('socket', 21, 5, 0)",
+    "AF_SMC": "call('socket', 43, 1, 0)",
+    "NETLINK_NETFILTER": "call('socket', 16, 3, 12)",
+    "NETLINK_KOBJECT_UEVENT": "call('socket', 16, 3, 15)",
+    "SCTP": "call('socket', 2, 1, 132)",
+    "MPTCP": "call('socket', 2, 1, 262)",
+    "DCCP": "call('socket', 10, 6, 33)",
+    "UDP-Lite": "call('socket', 10, 2, 136)",
+    "ping": "call('socket', 2, 2, 1)",
+    "socketpair of another family": "call('socketpair', 30, 5, 0, iovec)",
+    # Typing into terminals, and line disciplines, which load modules.
+    "TIOCSTI": "call('ioctl', tty, 0x5412, b'x')",
+    "TIOCSTI behind a bit that the kernel drops": "call('ioctl', tty, (1 << 32) + 0x5412, b'x')",
+    "TIOCLINUX": "call('ioctl', tty, 0x541c, iovec)",
+    "TIOCSETD": "call('ioctl', tty, 0x5423, ctypes.byref(ctypes.c_int(3)))",
+    # Set-id files, in every way that leaves one.
+    "chmod set-uid": "libc.chmod(b'file', 0o4755)",
+    "chmod set-gid": "libc.chmod(b'file', 0o2755)",
+    "fchmod": "libc.fchmod(fd, 0o4755)",
+    "fchmodat": "libc.fchmodat(-100, b'file', 0o4755, 0)",
+    "open": "libc.open(b'new', os.O_CREAT | os.O_WRONLY, 0o4755)",
+    "openat": "libc.openat(-100, b'new', os.O_CREAT | os.O_WRONLY, 0o4755)",
+    "openat O_TMPFILE": "libc.openat(-100, b'.', os.O_TMPFILE | os.O_WRONLY, 0o4755)",
+    "openat2": "call('openat2', -100, b'new', struct.pack('QQQ', 0o101, 0o4755, 0), 24)",
+    "fchmodat2": "call('fchmodat2', -100, b'file', 0o4755, 0)",
+    "creat": "libc.creat(b'new', 0o4755)",
+    "mknod": "libc.mknod(b'new', 0o104755, 0)",
+    "mknodat": "libc.mknodat(-100, b'new', 0o104755, 0)",
+    "mknod a character device": "libc.mknod(b'new', 0o20644, 0)",
+    # The newer ways in, whose arguments the filter cannot see.
+    "clone3": "call('clone3', struct.pack('11Q', 0x10000000, *[0] * 3, 17, *[0] * 6), 88)",
+    # Memory that belongs to no process.
+    "System V shared memory": "call('shmget', 0, 4096, 0o1600)",
+    "System V semaphores": "call('semget', 0, 1, 0o1600)",
+    "System V queues": "call('msgget', 0, 0o1600)",
+    "POSIX queues": "call('mq_open', b'x', 0o102, 0o600, 0)",
+    # What the kernel counts per user of the host, and so takes from others.
+    "a larger pipe": "call('fcntl', os.pipe()[1], 1031, 1 << 17)",
+    "a larger pipe, a dropped bit set": "call('fcntl', os.pipe()[1], (1 << 32) + 1031, 1 << 17)",
+    # The host's memory layout.
+    "get_mempolicy": "call('get_mempolicy', 0, 0, 0, 0, 0)",
+    "mbind": "call('mbind', 0, 0, 0, 0, 0, 0)",
+}  # fmt: skip
+
+QUEUES = {"System V shared memory", "System V semaphores", "System V queues", "POSIX queues"}
+UNKNOWN = {"clone3", "openat2", "fchmodat2", "get_mempolicy", "mbind", *QUEUES}
+"""Refused as by a kernel that has no such call, so that programs go another way; some kernels have none."""
+
+# What takes a privilege that nobody inside has: the kernel says EPERM itself.
+PRIVILEGED = """
+    acct bpf chroot clock_adjtime clock_settime delete_module fanotify_mark finit_module fsconfig fsmount
+    fsopen fspick init_module kexec_file_load kexec_load lookup_dcookie mount mount_setattr move_mount
+    open_by_handle_at perf_event_open pivot_root quotactl quotactl_fd reboot setdomainname sethostname
+    settimeofday swapoff swapon syslog umount2 vhangup
+"""
+# What no program needs, and some exploit has used, or what slows the whole host down.
+UNNEEDED = """
+    adjtimex ioperm iopl modify_ldt nfsservctl process_mrelease remap_file_pages sync syncfs sysfs
+    uselib ustat
+"""
+RAW_SOCKETS = {
+    "raw IPv4": (2, 3, 1),
+    "raw IPv6": (10, 3, 58),
+    "AF_PACKET": (17, 3, 0x300),
+    "AF_XDP": (44, 3, 0),
+}
+
+ATTACKER = """
+    import ctypes, errno, json, os, pty, struct, sys, tempfile
+    numbers, attacks = json.loads(sys.argv[1])
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.syscall.restype = ctypes.c_long
+    iovec = ctypes.create_string_buffer(64)
+    def call(name, *arguments):
+        whole = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+        return libc.syscall(ctypes.c_long(numbers[name]), *whole)
+    def attack(code):
+        os.chdir(tempfile.mkdtemp())
+        fd = os.open("file", os.O_CREAT | os.O_RDWR)
+        tty = 0
+        answer = eval(code)
+        return "done" if answer >= 0 else errno.errorcode[ctypes.get_errno()]
+    for name, code in attacks.items():
+        reader, writer = os.pipe()
+        child, terminal = pty.fork()
+        if child == 0:
+            try:
+                os.write(writer, attack(code).encode())
+            finally:
+                os._exit(0)
+        os.close(writer)
+        print(json.dumps([name, os.read(reader, 100).decode()]), flush=True)
+        os.close(terminal)
+        os.close(reader)
+        os.waitpid(child, 0)
+"""
+
+
+def run_attacks(directory) -> dict[str, str]:
+    """Return what came of every attack: "done" or the name of an error."""
+    named = {code.split("'")[1] for code in ATTACKS.values() if code.startswith("call(")}
+    numbers = {name: LibSeccomp().resolve(name) for name in named} | {"fchmodat2": 452}
+    outcome = python(ATTACKER, directory, json.dumps([numbers, ATTACKS]))
+    assert outcome.status == 0, outcome
+    return dict(json.loads(line) for line in outcome.out.splitlines())
+
+
+@pytest.fixture(scope="module")
+def unfiltered(tmp_path_factory):
+    """All attacks behind the wall, with a filter that allows everything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "load_filter", lambda: ALLOW_ALL)
+        return run_attacks(tmp_path_factory.mktemp("unfiltered"))
+
+
+@pytest.fixture(scope="module")
+def filtered(tmp_path_factory):
+    """All attacks behind the wall as it is."""
+    return run_attacks(tmp_path_factory.mktemp("filtered"))
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_is_refused_by_the_filter(unfiltered, filtered, name):
+    """The filter refuses what otherwise works, or fails for another reason."""
+    assert filtered[name] == ("ENOSYS" if name in UNKNOWN else "EPERM")
+    assert unfiltered[name] != filtered[name] or name in UNKNOWN
+
+
+def test_the_attacks_are_real(unfiltered):
+    """Without the filter most of the attacks succeed: the wall alone does not stop them."""
+    assert sum(answer == "done" for answer in unfiltered.values()) > len(ATTACKS) / 2
+
+
+def test_memory_that_belongs_to_nobody_is_there_for_the_taking(unfiltered):
+    """Without the filter segments and queues are made that a watchdog, which counts processes, cannot see."""
+    assert {unfiltered[name] for name in QUEUES} == {"done"}
+
+
+@pytest.mark.parametrize("name", (PRIVILEGED + UNNEEDED).split())
+def test_what_takes_a_privilege_or_is_not_needed_is_refused(name):
+    """The filter itself answers EPERM, whether or not the kernel would."""
+    number = LibSeccomp().resolve(name, ARCH)
+    assert number < 0 or Program(load_filter(), ARCH).run(number) == ERRNO | EPERM
+
+
+@pytest.mark.parametrize("arguments", RAW_SOCKETS.values(), ids=RAW_SOCKETS)
+def test_raw_sockets_are_refused_by_the_filter_too(arguments):
+    """Sockets that send and see whole packets are not on the list."""
+    assert Program(load_filter(), ARCH).run(LibSeccomp().resolve("socket"), arguments) == ERRNO | EPERM
+
+
+def test_calls_newer_than_the_list_are_unknown():
+    """A number that no kernel had when the list was written gets ENOSYS."""
+    highest = max(LibSeccomp().resolve(rule.name, ARCH) for rule in RULES.rules)
+    answers = {Program(load_filter(), ARCH).run(number) for number in range(max(highest, 470) + 1, 600)}
+    assert answers == {ERRNO | ENOSYS}
+
+
+FOREIGN_X86_64 = {
+    # mov eax, 20 (getpid of 32-bit programs); int 0x80; ret
+    "32-bit": "b814000000cd80c3",
+    # mov eax, 0x40000027 (getpid of x32 programs); syscall; ret
+    "x32": "b8270000400f05c3",
+}
+RUN_CODE = """
+    import ctypes, mmap, sys
+    memory = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+    memory.write(bytes.fromhex(sys.argv[1]))
+    ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(memory)))()
+"""
+
+
+FOREIGN = FOREIGN_X86_64 if ARCH is Architecture.X86_64 else {}
+
+
+@pytest.mark.parametrize("code", FOREIGN.values(), ids=FOREIGN)
+def test_calls_of_other_architectures_end_the_process(tmp_path, monkeypatch, code):
+    """The same numbers mean other calls there, so the filter ends the process with SIGSYS."""
+    assert python(RUN_CODE, tmp_path, code).status == 128 + signal.SIGSYS
+    monkeypatch.setattr(engine_module, "load_filter", lambda: ALLOW_ALL)
+    assert python(RUN_CODE, tmp_path, code).status != 128 + signal.SIGSYS

@@ -1,0 +1,82 @@
+"""`sandbox-kernel doctor`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def test_report(sandbox_kernel: Run) -> None:
+    """Where sandboxes start, doctor says how each limit is kept, and exits with 0."""
+    done = sandbox_kernel("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    report = json.loads(done.stdout)
+    assert (report["ok"], report["problems"]) == (True, [])
+    assert {"memory", "cpus", "pids", "network"} <= {entry["limit"] for entry in report["enforcement"]}
+    assert all(entry["detail"] for entry in report["enforcement"])
+    assert "sandboxed-python" in report["kernels"]
+    assert report["versions"]["ipykernel"] != "missing"
+    shown = sandbox_kernel("doctor")
+    assert shown.returncode == 0
+    assert "A sandbox started" in shown.stdout
+    assert (
+        "Policy of kernels without one of their own: profile default, engine auto, image none" in shown.stdout
+    )
+
+
+@pytest.mark.parametrize(
+    ("stanza", "words"),
+    [
+        ({"provisioner_name": "sandbox-provisioner", "config": {"memroy": "1g"}}, "did you mean"),
+        ({"provisioner_name": "sandbox-provisoner"}, "names the provisioner 'sandbox-provisoner'"),
+        (
+            {"provisioner_name": "sandbox-provisioner", "config": {"engine": "docker"}},
+            "/nowhere/docker.sock",
+        ),
+        (None, "is not a JSON object"),
+    ],
+)
+def test_kernels_that_do_not_start(
+    sandbox_kernel: Run, tmp_path: Path, stanza: dict[str, object] | None, words: str
+) -> None:
+    """An installed kernel of ours that would be refused, or that Jupyter hides, is a problem."""
+    directory = tmp_path / "jupyter" / "kernels" / "broken"
+    directory.mkdir(parents=True)
+    metadata = {"kernel_provisioner": stanza}
+    spec = {"argv": ["python"], "display_name": "x", "language": "python", "metadata": metadata}
+    (directory / "kernel.json").write_text(json.dumps(spec) if stanza else "{sandbox")
+    done = sandbox_kernel("doctor", "--json")
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert report["trial"].startswith("A sandbox started")
+    (problem,) = report["problems"]
+    assert problem.startswith(f"kernel 'broken' in {directory}")
+    assert words in problem
+
+
+def test_without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where sandboxes cannot start, doctor says what to install, and does not exit with 0."""
+    monkeypatch.setenv("PATH", str(Path("empty").absolute()))
+    code = """
+from sandbox_kernel.host.engines.bubblewrap import bwrap
+bwrap.USUAL = ()
+import sandbox_kernel.cli.doctor
+sandbox_kernel.cli.doctor.USUAL = ()
+sandbox_kernel.cli.main(["doctor", "--json"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert (report["ok"], report["versions"]["bubblewrap"]) == (False, "missing")
+    assert any("apt install bubblewrap" in problem for problem in report["problems"])
+
+
+def test_policy_that_cannot_be(sandbox_kernel: Run) -> None:
+    """A policy that is not understood is wrong use."""
+    assert sandbox_kernel("doctor", "--memory", "lots").returncode == 2

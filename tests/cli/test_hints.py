@@ -1,0 +1,68 @@
+"""Hints after errors that the wall has probably caused."""
+
+import pytest
+
+from sandbox_kernel.cli.hints import hint
+from sandbox_kernel.policy import GiB, Policy
+from tests.cli.conftest import Run
+from tests.cli.test_run import Notebook
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("OSError", "[Errno 30] Read-only file system: 'x.csv'", "--workspace rw"),
+        ("OSError", "[Errno 28] No space left on device", "256 MiB each; --tmp"),
+        (
+            "BlockingIOError",
+            "[Errno 11] Resource temporarily unavailable",
+            "256 processes and threads; --pids",
+        ),
+        ("RuntimeError", "can't start new thread", "--pids"),
+        ("OSError", "[Errno 24] Too many open files: 'x'", "1024 files open; --files"),
+        ("MemoryError", "", "may use 1 GiB; --memory"),
+        ("_ArrayMemoryError", "Unable to allocate 8.00 GiB for an array", "--memory"),
+        ("gaierror", "[Errno -2] Name or service not known", "no network"),
+        ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", "no network"),
+        ("ModuleNotFoundError", "No module named 'seaborn'", "outside the sandbox"),
+        ("FileNotFoundError", "[Errno 2] No such file or directory: '/data/x.csv'", "--mount"),
+    ],
+)
+def test_hints(name: str, text: str, words: str) -> None:
+    """Each error that a limit causes is followed by the option that moves the limit."""
+    assert words in (hint(name, text, Policy()) or "")
+
+
+def test_hints_follow_the_policy() -> None:
+    """A hint names what this policy allows, and no option that is set already."""
+    assert "8 GiB" in (hint("MemoryError", "", Policy(memory=8 * GiB)) or "")
+    assert "--workspace" not in (hint("OSError", "[Errno 30] x", Policy(workspace="rw")) or "")
+    missing = "[Errno 2] No such file or directory: 'x.csv'"
+    assert "--workspace ro" in (hint("FileNotFoundError", missing, Policy(workspace="none")) or "")
+
+
+@pytest.mark.parametrize(("name", "text"), [("ValueError", "MemoryError: x"), ("KeyError", "'a'"), ("", "")])
+def test_no_hint(name: str, text: str) -> None:
+    """Errors that have nothing to do with the wall are left alone."""
+    assert hint(name, text, Policy()) is None
+
+
+def test_hint_ends_the_run(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """The hint comes after the line that says how the run ended; the exit code stays, the notebook too."""
+    done = sandbox_kernel("run", notebook("a.ipynb", "open('x.csv', 'w')"), "-q")
+    assert done.returncode == 1
+    ended, hinted = done.stderr.splitlines()[-2:]
+    assert ended.startswith("error: Cell 1 raised OSError")
+    assert hinted == "hint: the notebook's folder is read-only here; --workspace rw shares it for writing."
+    done = sandbox_kernel("run", notebook("b.ipynb", "raise MemoryError"), "-q")
+    assert "error: Cell 1 raised MemoryError. 1 of 1 cells" in done.stderr
+    assert done.stderr.endswith("hint: this kernel may use 1 GiB; --memory allows more.\n")
+
+
+def test_hint_for_a_kernel_with_a_policy_of_its_own(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """Options cannot change a kernel's own policy; the hint says what can."""
+    assert sandbox_kernel("install", "--name", "small", "--memory", "200m").returncode == 0
+    done = sandbox_kernel("run", notebook("a.ipynb", "raise MemoryError"), "-q", "-k", "small")
+    assert "hint: this kernel may use 200 MiB; --memory allows more (options of `sandbox-kernel install" in (
+        done.stderr
+    )

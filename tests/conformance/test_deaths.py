@@ -1,0 +1,191 @@
+"""When a kernel dies the running cell says why, and only then is the death reported."""
+
+import signal
+
+import pytest
+
+from sandbox_kernel.errors import ExitCode, StartError
+from sandbox_kernel.host import registry
+from sandbox_kernel.policy import Policy
+from tests.conformance.kernel import KERNEL_ARGV, PATIENCE
+
+MiB = 1 << 20
+
+ENDS = {
+    "exit": ("import os; os._exit(3)", "exit", 3, "exit status 3"),
+    "exit zero": ("import os; os._exit(0)", "exit", 0, "exit status 0"),
+    "abort": ("import os; os.abort()", "crash", -signal.SIGABRT, "SIGABRT"),
+    "segfault": ("import ctypes; ctypes.string_at(0)", "crash", -signal.SIGSEGV, "SIGSEGV"),
+    "kill": ("import os; os.kill(os.getpid(), 9)", "crash", -signal.SIGKILL, "SIGKILL"),
+}
+
+
+@pytest.mark.parametrize(("code", "kind", "returncode", "words"), ENDS.values(), ids=ENDS)
+def test_the_cell_says_why(start, code, kind, returncode, words):
+    """Error output, error reply and idle carry the cause; poll has the real status."""
+    kernel = start()
+    ran = kernel.run(code)
+    assert words in ran.of("error")[0]["content"]["evalue"] == ran.reply["content"]["evalue"]
+    death = kernel.sandbox.ended.result(timeout=PATIENCE)
+    assert (death.kind, death.returncode, kernel.sandbox.poll()) == (kind, returncode, returncode)
+    assert death.exit_code == ExitCode.DIED
+
+
+def test_a_queued_cell_is_not_left_waiting(start):
+    """Cells behind the one that died are answered as aborted."""
+    kernel = start()
+    first = kernel.client.execute("import os, time; time.sleep(0.5); os._exit(1)")
+    second = kernel.client.execute("2")
+    assert kernel.collect(first, until_idle=False).status == "error"
+    assert kernel.collect(second, until_idle=False).status == "aborted"
+
+
+def test_death_is_reported_after_the_explanation(start):
+    """Whoever sees `poll` change finds the reply already sent."""
+    kernel = start()
+    msg_id = kernel.client.execute("import os; os._exit(1)")
+    kernel.sandbox.ended.result(timeout=PATIENCE)
+    assert kernel.collect(msg_id, timeout=2).status == "error"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1])
+def test_signals_to_the_dead_are_ignored(start, signum):
+    """Auto-restart interrupts a kernel that has died: nothing may be raised."""
+    kernel = start()
+    kernel.sandbox.kill()
+    kernel.sandbox.ended.result(timeout=PATIENCE)
+    kernel.sandbox.send_signal(signum)
+    kernel.sandbox.kill()
+    kernel.sandbox.close()
+    kernel.sandbox.send_signal(signum)
+
+
+def test_shutdown_is_no_accident(start):
+    """A kernel that was asked to end is not explained in any cell."""
+    kernel = start()
+    kernel.request("control", "shutdown_request", {"restart": False})
+    death = kernel.sandbox.ended.result(timeout=PATIENCE)
+    assert (death.kind, death.exit_code) == ("shutdown", ExitCode.OK)
+
+
+def test_somebody_else_may_stop_it(start):
+    """`stop` reaches every engine's sandboxes by their id, and the running cell says who ended it."""
+    kernel = start()
+    msg_id = kernel.client.execute("import time; time.sleep(600)")
+    until_busy(kernel, msg_id)
+    registry.stop(kernel.front.directory.name)
+    death = kernel.sandbox.ended.result(timeout=PATIENCE)
+    assert (death.kind, death.exit_code) == ("stopped", ExitCode.CANCELLED)
+    assert "sandbox-kernel stop" in kernel.collect(msg_id).of("error")[0]["content"]["evalue"]
+
+
+def until_busy(kernel, msg_id):
+    while kernel.client.get_iopub_msg(timeout=PATIENCE)["parent_header"].get("msg_id") != msg_id:
+        pass
+
+
+def test_sigterm_ends_it(start):
+    """SIGTERM reaches the kernel's group and ends it as any process."""
+    kernel = start()
+    kernel.sandbox.send_signal(signal.SIGTERM)
+    assert kernel.sandbox.ended.result(timeout=PATIENCE).kind == "shutdown"
+
+
+FAILS = {
+    "no such program": (("/nowhere/python", "-f", "{connection_file}"), "/nowhere/python"),
+    "no such module": (
+        (*KERNEL_ARGV[:2], "no_such_kernel", "-f", "{connection_file}"),
+        "No module named no_such_kernel",
+    ),
+    "an exception": (
+        (KERNEL_ARGV[0], "-c", "import sys; sys.exit('the reason is {connection_file}')"),
+        "the reason is",
+    ),
+}
+
+
+@pytest.mark.parametrize(("argv", "words"), FAILS.values(), ids=FAILS)
+def test_a_failed_start_shows_its_own_words(start, no_leftovers, argv, words):
+    """What the guest or the kernel printed is in the error, and nothing is left."""
+    kernel = start(argv=argv, wait=False)
+    with pytest.raises(StartError, match=words):
+        kernel.started.result(timeout=PATIENCE)
+    kernel.close()
+
+
+def test_a_start_that_hangs_ends_at_its_deadline(no_leftovers, start):
+    """Whatever runs instead of a kernel, whoever waits is told after the policy's time."""
+    argv = (KERNEL_ARGV[0], "-c", "import time; time.sleep(1000)  # {connection_file}")
+    kernel = start(Policy(start_timeout=3), argv=argv, wait=False)
+    with pytest.raises(StartError, match="not ready within its start_timeout of 3 s"):
+        kernel.started.result(timeout=PATIENCE)
+
+
+def test_a_missing_ipykernel_is_named_with_the_command_that_installs_it(start):
+    """The most common failure tells what to type."""
+    kernel = start(argv=(KERNEL_ARGV[0], "-S", *KERNEL_ARGV[1:]), wait=False)
+    with pytest.raises(StartError, match="-m pip install ipykernel"):
+        kernel.started.result(timeout=PATIENCE)
+
+
+def test_a_cell_over_its_deadline_is_interrupted_and_told(start):
+    """The interrupt comes with the reason; the kernel and its state live on."""
+    kernel = start(Policy(cell_timeout=1))
+    kernel.run("kept = 1")
+    ran = kernel.run("import time; time.sleep(60)")
+    assert ran.reply["content"]["ename"] == "KeyboardInterrupt"
+    assert "deadline of 1 s" in ran.text("stderr")
+    assert kernel.value("kept") == "1"
+    assert [notice.kind for notice in kernel.sandbox.notices] == ["deadline"]
+
+
+def test_a_cell_that_swallows_the_interrupt_is_ended(start, monkeypatch):
+    """After the grace the kernel is killed, and the cell says for what."""
+    monkeypatch.setattr("sandbox_kernel.host.deadlines.GRACE", 0.5)
+    kernel = start(Policy(cell_timeout=1))
+    ran = kernel.run("import time\nwhile True:\n try: time.sleep(9)\n except BaseException: pass")
+    assert "deadline of 1 s" in ran.of("error")[0]["content"]["evalue"]
+    assert kernel.sandbox.ended.result(timeout=PATIENCE).exit_code == ExitCode.DEADLINE
+
+
+def test_closing_leaves_nothing(start, no_leftovers):
+    """After close no process, socket, directory or cgroup of the kernel is there."""
+    kernel = start()
+    kernel.run("import subprocess; p = subprocess.Popen(['sleep', '1000'])")
+    kernel.close()
+    assert no_leftovers.settle() == set()
+
+
+SLOW_PUBLISHER = """
+import sys, threading, time
+publisher = get_ipython().kernel.parent.iopub_thread
+close, flush = publisher.io_loop.close, sys.stdout.flush
+def close_slowly(close=close, sleep=time.sleep, **options):  # the kernel forgets its globals as it ends
+    close(**options)
+    sleep(2)
+def flush_late(flush=flush, sleep=time.sleep, thread=threading.current_thread):
+    if thread().name == "Control":
+        sleep(1)
+    flush()
+publisher.io_loop.close, sys.stdout.flush = close_slowly, flush_late
+"""
+
+
+def test_a_shutdown_ends_the_kernel(start, no_leftovers):
+    """Also when its publisher goes while control has something to say: ipykernel waits for ever."""
+    kernel = start()
+    assert kernel.run(SLOW_PUBLISHER).status == "ok"
+    kernel.client.shutdown()
+    death = kernel.sandbox.ended.result(timeout=PATIENCE)
+    assert (death.expected, death.returncode) == (True, 0)
+    kernel.close()
+
+
+def test_closing_a_busy_flooding_kernel_is_quick(start, no_leftovers):
+    """Neither a busy loop nor unread output delays the end."""
+    kernel = start()
+    kernel.client.execute("while True: display({'text/plain': 'x' * 10_000}, raw=True)")
+    while kernel.client.get_iopub_msg(timeout=PATIENCE)["msg_type"] != "display_data":
+        pass
+    kernel.close()
+    assert no_leftovers.settle() == set()

@@ -1,0 +1,73 @@
+"""What all tests share: engines that must be there, and proof that nothing is left behind.
+
+`REQUIRE_ENGINES` (names, separated by commas) lists the engines that continuous integration
+promises to have. With it set, a skipped test fails, unless the reason of the skip begins
+with `engine NAME` and NAME is not on the list: there are no other grounds for skipping.
+"""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["tests.daemons.plugin", "tests.installed", "tests.leftovers", "tests.ordinary_user"]
+
+REPOSITORY = Path(__file__).parents[1]
+NO_DAEMON = "unix:///nowhere/docker.sock"
+"""Tests bring up daemons of their own: "auto" must not find the one that somebody works with."""
+LONGEST = {"peers", "ordinary"}
+
+
+def pytest_configure() -> None:
+    """Undo what was handed down: ignored signals (nohup, a shell's `&`, pytest-xdist), somebody's daemon."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    os.environ["DOCKER_HOST"] = NO_DAEMON
+
+
+def required_engines() -> set[str]:
+    return {name for name in os.environ.get("REQUIRE_ENGINES", "").replace(",", " ").split() if name}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[pytest.TestReport]:
+    """Turn a skip into a failure where the engine it excuses itself with was promised."""
+    report = yield
+    required = required_engines()
+    if not (required and report.skipped) or hasattr(report, "wasxfail"):
+        return report
+    reason = report.longrepr[2].removeprefix("Skipped: ")
+    words = reason.replace(":", " ").split()
+    excused = len(words) > 1 and words[0].lower() == "engine" and words[1] not in required
+    if not excused:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and REQUIRE_ENGINES forbids it: {reason}"
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes minutes first, so that two workers end together."""
+    items.sort(key=takes_minutes, reverse=True)
+
+
+def takes_minutes(item: pytest.Item) -> bool:
+    return item.path.relative_to(REPOSITORY / "tests").parts[0] in LONGEST
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout under test."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A notebook's directory that the sandbox may read."""
+    path = Path(tempfile.mkdtemp(prefix="notebook-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)

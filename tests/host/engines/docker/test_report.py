@@ -1,0 +1,62 @@
+import pytest
+
+from sandbox_kernel.errors import EngineUnavailableError, LimitUnenforceableError
+from sandbox_kernel.host.engines.docker import guest
+from sandbox_kernel.host.engines.docker.address import Address
+from sandbox_kernel.host.engines.docker.report import report, require_limits
+from sandbox_kernel.policy import Policy
+from tests.host.engines.docker.machines import facts, image
+
+ADDRESS = Address("docker", "unix:///d.sock", "tests")
+
+
+def entries(policy=None, **changes):
+    found = report(policy or Policy(), facts(**changes), image(), ADDRESS)
+    return {entry.limit: entry for entry in found}
+
+
+@pytest.mark.parametrize("lacking", ["memory", "swap", "pids", "cpus", "seccomp"])
+def test_a_daemon_that_would_run_without_a_limit_is_refused(lacking):
+    """Each is named, with what to do."""
+    with pytest.raises(LimitUnenforceableError, match=lacking):
+        require_limits(Policy(), facts(**{lacking: False}))
+
+
+def test_an_unknown_runtime_is_refused():
+    """There is no falling back to another one."""
+    with pytest.raises(EngineUnavailableError, match="no runtime kata, only runc, runsc"):
+        require_limits(Policy(engine="docker", runtime="kata"), facts())
+
+
+def test_everything_is_kept_on_an_ordinary_daemon():
+    """Each limit of the policy has its line, and is enforced."""
+    found = entries()
+    assert {"memory", "cpus", "pids", "tmp", "files", "network", "workspace"} <= found.keys()
+    assert all(entry.by and not entry.weak for entry in found.values())
+
+
+def test_users():
+    """Rootless daemons and remapped users are shown; so is that there are neither."""
+    assert "rootless" in entries(rootless=True, userns=True)["user"].detail
+    assert "userns-remap" in entries(userns=True)["user"].detail
+    assert entries()["user"].by == "uid"
+
+
+def test_elsewhere_a_workspace_cannot_be_shown():
+    """It is the one thing that a daemon on another machine cannot keep."""
+    assert entries(local=False)["workspace"].by is None
+    assert entries(Policy(workspace="none"), local=False)["workspace"].by
+
+
+def test_gvisor_has_its_own_kernel():
+    """What it keeps in another way, or less well, is said."""
+    found = entries(Policy(engine="docker", runtime="runsc"))
+    assert found["system calls"].by == "gvisor"
+    assert found["tmp"].weak
+
+
+def test_the_image():
+    """Whether it carries our guest is said."""
+    carrying = report(Policy(), facts(), image(guest=guest.label()), ADDRESS)
+    assert "carries this version's guest" in carrying[-1].detail
+    assert "sent at each start" in entries()["image"].detail

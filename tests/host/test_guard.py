@@ -1,0 +1,432 @@
+"""The guard's rules, without a socket or a kernel."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from jupyter_client.session import Session
+
+from sandbox_kernel.errors import ExitCode
+from sandbox_kernel.host.deaths import Death
+from sandbox_kernel.host.guard import MAX_REFUSED, ToClient, ToGuest, ViolationError
+from sandbox_kernel.host.hygiene import MAX_HEADER
+from sandbox_kernel.host.jupyter import PROTOCOL_VERSION, MalformedMessageError, RawMessage, Signer, compose
+from sandbox_kernel.policy import Policy
+from sandbox_kernel.wire import Channel, Message, Oversized
+from tests.host.messages import INNER, OUTER, Conversation, told
+
+OUTPUT = 40_000
+
+
+@pytest.fixture
+def talk():
+    return Conversation(Policy(output=OUTPUT))
+
+
+def test_a_request_crosses_signed_with_the_inner_key(talk):
+    """What the client signed with the outer key reaches the kernel signed with its own."""
+    talk.execute("x = 1")
+    (action,) = talk.asked
+    assert isinstance(action, ToGuest)
+    raw = RawMessage.from_parts(action.parts)
+    Signer(INNER).check(raw)
+    with pytest.raises(MalformedMessageError):
+        Signer(OUTER).check(raw)
+    assert raw.identities == (b"client",)
+
+
+def test_a_request_with_a_wrong_signature_goes_nowhere(talk):
+    """Without the outer key nothing enters the sandbox."""
+    raw = compose("execute_request", {"code": "1"}, identities=(b"stranger",))
+    assert list(talk.guard.from_client(Channel.SHELL, Signer(b"guess").parts(raw))) == []
+    assert talk.guard.ledger.running() is None
+
+
+@pytest.mark.parametrize(
+    "parts", [[], [b""], [b"a", b"b"], [b"<IDS|MSG>"], [b"<IDS|MSG>", b"x", b"{}", b"{}", b"{}", b"{}"]]
+)
+def test_junk_from_a_client_is_dropped(talk, parts):
+    """A client's junk is neither passed on nor an error."""
+    assert list(talk.guard.from_client(Channel.SHELL, parts)) == []
+
+
+def test_output_reaches_clients_signed_with_the_outer_key(talk):
+    """What the kernel publishes is signed anew for the clients."""
+    parent = talk.execute()
+    actions = talk.publish("stream", {"name": "stdout", "text": "hi"}, parent)
+    assert told(actions) == [(Channel.IOPUB, "stream", {"name": "stdout", "text": "hi"})]
+
+
+def test_buffers_cross_untouched(talk):
+    """Binary buffers of a widget arrive as they were."""
+    buffers = (b"\x00" * 10, b"\xff")
+    (action,) = talk.publish("comm_msg", {"comm_id": "c", "data": {}}, buffers=buffers)
+    assert RawMessage.from_parts(action.parts).buffers == buffers
+
+
+def test_a_reply_needs_a_request(talk):
+    """A reply that answers nothing, answers twice, or answers another type is not passed on."""
+    parent = talk.execute()
+    stray = compose("execute_request", {}).header
+    assert talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, stray) == []
+    assert talk.say(Channel.SHELL, "complete_reply", {"status": "ok"}, parent) == []
+    assert talk.say(Channel.CONTROL, "execute_reply", {"status": "ok"}, parent) == []
+    assert len(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)) == 1
+    assert talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent) == []
+
+
+def test_a_reply_goes_to_who_asked(talk):
+    """A kernel cannot address another client: the address is the request's."""
+    parent = talk.execute()
+    (action,) = talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent, identities=(b"victim",))
+    assert RawMessage.from_parts(action.parts).identities == (b"client",)
+
+
+def test_an_early_idle_does_not_end_the_cell(talk):
+    """nbclient stops collecting at idle, so a forged one is held until the reply, or forgotten."""
+    parent = talk.execute()
+    assert talk.publish("status", {"execution_state": "idle"}, parent) == []
+    assert len(talk.publish("stream", {"name": "stdout", "text": "late"}, parent)) == 1
+    assert [
+        kind for _, kind, _ in told(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent))
+    ] == ["execute_reply"]
+    assert len(talk.publish("status", {"execution_state": "idle"}, parent)) == 1
+
+
+def test_an_idle_that_overtook_its_reply_is_not_lost(talk):
+    """The two channels race: an idle that came first is passed on with the reply."""
+    parent = talk.execute()
+    talk.publish("status", {"execution_state": "idle"}, parent)
+    kinds = [kind for _, kind, _ in told(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent))]
+    assert kinds == ["execute_reply", "status"]
+
+
+def test_a_question_needs_permission(talk):
+    """input_request passes only for a running cell whose client allowed it."""
+    question = {"prompt": "name?", "password": False}
+    parent = talk.execute(allow_stdin=False)
+    assert talk.say(Channel.STDIN, "input_request", question, parent) == []
+    parent = talk.execute(allow_stdin=True)
+    assert told(talk.say(Channel.STDIN, "input_request", question, parent)) == [
+        (Channel.STDIN, "input_request", question)
+    ]
+    assert talk.say(Channel.STDIN, "input_request", question) == []
+
+
+def test_kernels_publish_only_what_the_protocol_knows(talk):
+    """An unknown type on iopub, or a forged iopub_welcome, is not passed on."""
+    assert talk.publish("execute_request", {"code": "1"}) == []
+    assert talk.publish("iopub_welcome", {"subscription": ""}) == []
+
+
+def test_output_ends_at_the_budget_with_one_notice(talk):
+    """Over the budget comes one notice, then silence; the reply and the idle still arrive."""
+    parent = talk.execute()
+    sent = [told(talk.publish("stream", {"name": "stdout", "text": "x" * 1000}, parent)) for _ in range(100)]
+    passed = [content["text"] for messages in sent for _, _, content in messages]
+    notices = [text for text in passed if "[sandbox]" in text]
+    assert len(notices) == 1
+    assert passed[-1] == notices[0]
+    assert sum(map(len, passed)) <= OUTPUT
+    assert len(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)) == 1
+    assert len(talk.publish("status", {"execution_state": "idle"}, parent)) == 1
+
+
+def test_the_next_cell_has_a_budget_of_its_own(talk):
+    """With the idle that ends a cell the account is opened anew; its reply overtakes its output."""
+    parent = talk.execute()
+    talk.publish("stream", {"name": "stdout", "text": "x" * 2 * OUTPUT}, parent)
+    talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)
+    assert talk.publish("stream", {"name": "stdout", "text": "the rest"}, parent) == []
+    talk.publish("status", {"execution_state": "idle"}, parent)
+    parent = talk.execute()
+    assert told(talk.publish("stream", {"name": "stdout", "text": "y"}, parent))[0][2]["text"] == "y"
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_the_notice_goes_to_the_cell_whose_reply_has_overtaken_its_output(talk, queued):
+    """A cell that prints too much and ends at once reads why its output ends, and no other cell does."""
+    parent = talk.execute()
+    if queued:
+        talk.execute()
+    talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)
+    (notice,) = talk.publish("stream", {"name": "stdout", "text": "x" * 2 * OUTPUT}, parent)
+    raw = RawMessage.from_parts(notice.parts)
+    assert b"[sandbox]" in raw.content
+    assert json.loads(raw.parent)["msg_id"] == json.loads(parent)["msg_id"]
+
+
+def test_other_parents_open_no_second_account(talk):
+    """Choosing another parent header does not get round the budget."""
+    talk.execute()
+    passed = 0
+    for _ in range(200):
+        forged = compose("execute_request", {}).header
+        passed += len(talk.publish("stream", {"name": "stdout", "text": "x" * 1000}, forged))
+    assert passed * 1000 <= OUTPUT + 1000
+
+
+def test_a_flood_of_tiny_messages_is_bounded(talk):
+    """Each message costs its overhead, so that a million empty ones are over budget too."""
+    parent = talk.execute()
+    for msg_type, content in (
+        ("stream", {"name": "stdout", "text": ""}),
+        ("status", {"execution_state": "busy"}),
+        ("clear_output", {"wait": True}),
+    ):
+        assert sum(len(talk.publish(msg_type, content, parent)) for _ in range(1000)) < 200
+
+
+def test_a_flood_of_idles_is_bounded(talk):
+    """A client's message is owed one idle; more are charged to the budget."""
+    parent = talk.execute()
+    talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)
+    assert sum(len(talk.publish("status", {"execution_state": "idle"}, parent)) for _ in range(1000)) < 200
+
+
+def test_a_message_too_large_to_hold_is_named(talk):
+    """What was never held is still accounted for, under the cell that sent it."""
+    talk.execute()
+    actions = list(talk.guard.from_guest(Oversized(Channel.IOPUB, 10**9, 7)))
+    assert "[sandbox]" in told(actions)[0][2]["text"]
+
+
+def test_a_reply_too_large_to_hold_still_ends_the_cell(talk):
+    """The client is not left waiting for a reply that was thrown away."""
+    talk.execute()
+    kinds = [kind for _, kind, _ in told(list(talk.guard.from_guest(Oversized(Channel.SHELL, 10**9, 7))))]
+    assert kinds == ["error", "execute_reply", "status"]
+
+
+def test_code_over_the_limit_is_refused_outside():
+    """Code larger than the policy allows never enters; the client gets an error that says so."""
+    talk = Conversation(Policy(code=1024))
+    talk.execute("x" * 2000)
+    messages = told(talk.asked)
+    assert [kind for _, kind, _ in messages] == ["status", "error", "execute_reply", "status"]
+    assert "code" in messages[1][2]["evalue"]
+    assert talk.guard.ledger.running() is None
+
+
+HOSTILE = {
+    "deep": b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "deep objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    "no object": b"[1]",
+    "no json": b"{",
+    "empty": b"",
+    "not UTF-8": b'{"name": "stdout", "text": "\xed\xa0\x80"}',
+    "a huge number": b'{"name": "stdout", "text": "", "n": ' + b"9" * 100_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("part", ["header", "parent", "metadata", "content"])
+def test_broken_json_is_dropped(content, part):
+    """No JSON of a kernel raises, here or in a client: what cannot be repaired is dropped."""
+    talk = Conversation()
+    whole = {"content": {"name": "stdout", "text": "x"}}
+    assert talk.publish("stream", **(whole | {part: content})) == []
+    assert talk.guard.refused
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("part", ["header", "content"])
+def test_broken_json_of_a_client_harms_nobody(content, part):
+    """A client with the key and a bug does not end the kernel."""
+    talk = Conversation()
+    raw = replace(compose("execute_request", {"code": "1"}), **{part: content})
+    for action in talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(raw)):
+        assert isinstance(action, ToGuest)
+
+
+BOMBS = {
+    "containers": b'{"a":[' + b"[]," * 300_000 + b"[]]}",
+    "values": b'{"a":[' + b"1," * 4_500_000 + b"1]}",
+}
+
+
+@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
+def test_json_that_swells_when_read_is_not_read(content):
+    """Few bytes that become gigabytes of objects are dropped before any parser meets them."""
+    assert Conversation().publish("stream", content) == []
+
+
+def test_commas_and_brackets_of_a_text_are_no_values():
+    """A large table in a text is an ordinary output."""
+    text = "[1,2],\\" * 1_000_000
+    assert told(Conversation().publish("stream", {"name": "stdout", "text": text}))[0][2]["text"] == text
+
+
+HEADERS = [
+    {"date": "2024-99-99T99:99:99Z"},
+    {"date": "2024-01-01T00:00:00"},
+    {"date": 1},
+    {"version": "x"},
+    {"version": None},
+    {"username": "2024-99-99T99:99:99Z"},
+    {"session": ["a"]},
+    {"anything": "2024-99-99T99:99:99Z"},
+    {"deep": {"date": "2024-99-99T99:99:99Z"}},
+    {"subshell_id": 1},
+]
+
+
+@pytest.mark.parametrize("change", HEADERS)
+@pytest.mark.parametrize("part", ["header", "parent"])
+@pytest.mark.filterwarnings("error")
+def test_any_header_can_be_read_by_a_client(change, part):
+    """jupyter_client reads what comes out, whatever dates and versions a kernel makes up."""
+    talk = Conversation()
+    header = json.dumps({**json.loads(compose("stream", {}).header), **change}).encode()
+    (action,) = talk.publish("stream", {"name": "stdout", "text": "x"}, **{part: header})
+    session = Session(key=OUTER)
+    _, parts = session.feed_identities(list(action.parts))
+    assert session.deserialize(parts)["content"]["text"] == "x"
+
+
+def test_a_message_that_is_said_twice_is_two_messages(talk):
+    """A client refuses to see a signature twice; no two messages of ours have the same."""
+    session = Session(key=OUTER)
+    raw = compose("stream", {"name": "stdout", "text": "x"}, identities=(b"t",))
+    for _ in range(2):
+        (action,) = talk.guard.from_guest(Message(Channel.IOPUB, Signer(INNER).parts(raw)))
+        session.deserialize(session.feed_identities(list(action.parts))[1])
+
+
+def test_a_wrong_inner_signature_is_no_message(talk):
+    """What the kernel did not sign is dropped."""
+    raw = compose("stream", {"name": "stdout", "text": "x"}, identities=(b"t",))
+    assert list(talk.guard.from_guest(Message(Channel.IOPUB, Signer(b"other").parts(raw)))) == []
+
+
+@pytest.mark.parametrize("identities", [(b"a",) * 9, (b"x" * 256,)])
+def test_a_strange_address_is_no_address(talk, identities):
+    """More or longer routing parts than clients have are refused."""
+    assert talk.publish("stream", {"name": "stdout", "text": "x"}, identities=identities) == []
+
+
+def test_a_header_of_a_megabyte_is_refused():
+    """Headers are small; a large one is not even read."""
+    padded = json.dumps({**json.loads(compose("stream", {}).header), "x": "y" * MAX_HEADER}).encode()
+    assert Conversation().publish("stream", {"name": "stdout", "text": "x"}, header=padded) == []
+
+
+def test_questions_are_charged(talk):
+    """A cell may not ask a client without end."""
+    parent = talk.execute(allow_stdin=True)
+    asked = [talk.say(Channel.STDIN, "input_request", {"prompt": "x" * 1000}, parent) for _ in range(200)]
+    assert 0 < sum(map(len, asked)) * 1000 <= OUTPUT
+
+
+def test_a_large_status_is_charged_as_any_output(talk):
+    """A status is one word; what is larger has no privilege."""
+    parent = talk.execute()
+    state = {"execution_state": "busy", "x": "y" * 70_000}
+    assert "stream" in [kind for _, kind, _ in told(talk.publish("status", state, parent))]
+
+
+def test_after_the_budget_even_small_messages_are_silent(talk):
+    """The end of a cell's output is one end: what would still fit does not slip through."""
+    parent = talk.execute()
+    talk.publish("stream", {"name": "stdout", "text": "x" * 2 * OUTPUT}, parent)
+    assert talk.publish("stream", {"name": "stdout", "text": "y"}, parent) == []
+
+
+def test_breaking_the_rules_without_end_is_an_end():
+    """A kernel that sends nothing but nonsense is not listened to for ever."""
+    talk = Conversation()
+    with pytest.raises(ViolationError):
+        for _ in range(MAX_REFUSED + 1):
+            list(talk.guard.from_guest(Message(Channel.SHELL, (b"x",))))
+
+
+ADVISED = [
+    ("MemoryError", "", "'memory'"),
+    ("_ArrayMemoryError", "Unable to allocate 8 GiB", "'memory'"),
+    ("BlockingIOError", "[Errno 11] Resource temporarily unavailable", "'pids'"),
+    ("RuntimeError", "can't start new thread", "'pids'"),
+    ("ZeroDivisionError", "", None),
+]
+
+
+@pytest.mark.parametrize(("name", "words", "field"), ADVISED)
+def test_errors_at_a_limit_name_the_limit(talk, name, words, field):
+    """Where Python only says that something failed, the cell is told what its policy allows."""
+    parent = talk.execute()
+    reply = {"status": "error", "ename": name, "evalue": words, "traceback": []}
+    messages = told(talk.say(Channel.SHELL, "execute_reply", reply, parent))
+    notices = [content["text"] for _, kind, content in messages if kind == "stream"]
+    assert [field in text for text in notices] == ([True] if field else [])
+
+
+def test_the_ledger_holds_so_many(monkeypatch):
+    """Requests that are never answered do not pile up."""
+    monkeypatch.setattr("sandbox_kernel.host.ledger.MAX_OPEN", 5)
+    talk = Conversation()
+    parents = [talk.execute() for _ in range(10)]
+    assert len(list(talk.guard.ledger.executing())) == len(talk.guard.ledger._owed) == 5
+    assert talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parents[0]) == []
+
+
+def test_what_a_kernel_says_of_itself_is_made_safe():
+    """nbconvert makes file names of a kernel's file_extension."""
+    talk = Conversation()
+    parent = talk.ask("kernel_info_request", {})
+    lie = {
+        "protocol_version": "x.y",
+        "language_info": {"file_extension": "/../../x", "pygments_lexer": "x; import"},
+    }
+    ((_, _, content),) = told(talk.say(Channel.SHELL, "kernel_info_reply", lie, parent))
+    assert content["protocol_version"] == PROTOCOL_VERSION
+    assert content["language_info"] == {"file_extension": ".py", "pygments_lexer": "x import"}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [(), (b"",), (b"<IDS|MSG>",), (b"x",) * 100, (b"<IDS|MSG>", b"", b"{}", b"{}", b"{}", b"{}")],
+)
+@pytest.mark.parametrize("channel", [Channel.SHELL, Channel.CONTROL, Channel.STDIN, Channel.IOPUB])
+def test_junk_from_the_guest_is_dropped(talk, channel, parts):
+    """Anything that is no message of the kernel leads to nothing."""
+    assert list(talk.guard.from_guest(Message(channel, parts))) == []
+
+
+def test_heartbeats_answer_pings_only(talk):
+    """An echo that nobody waits for is not passed on."""
+    talk.guard.kernel_ready = True
+    echo = Message(Channel.HEARTBEAT, (b"client", b"", b"ping"))
+    other = Message(Channel.HEARTBEAT, (b"victim", b"", b"ping"))
+    assert list(talk.guard.from_guest(echo)) == []
+    list(talk.guard.from_client(Channel.HEARTBEAT, [b"client", b"", b"ping"]))
+    assert list(talk.guard.from_guest(other)) == []
+    assert len(list(talk.guard.from_guest(echo))) == 1
+    assert list(talk.guard.from_guest(echo)) == []
+
+
+def test_a_starting_kernel_beats(talk):
+    """A client that is early gets its echo from outside, and does not take the kernel for dead."""
+    ping = [b"client", b"", b"ping"]
+    assert list(talk.guard.from_client(Channel.HEARTBEAT, ping)) == [ToClient(Channel.HEARTBEAT, tuple(ping))]
+    talk.guard.kernel_ready = True
+    assert list(talk.guard.from_client(Channel.HEARTBEAT, ping)) == [ToGuest(Channel.HEARTBEAT, tuple(ping))]
+
+
+def test_each_subscriber_is_welcomed(talk):
+    """The guard says iopub_welcome itself, with the topic that was subscribed to."""
+    assert told([talk.guard.welcome(b"")]) == [(Channel.IOPUB, "iopub_welcome", {"subscription": ""})]
+
+
+def test_the_last_words_name_the_cause_in_the_running_cell(talk):
+    """The running cell gets error, reply and idle with the cause; queued cells are aborted."""
+    first, second = talk.execute(), talk.execute()
+    death = Death("memory", "Killed: used 1 GiB of 1 GiB memory.", ExitCode.LIMIT, -9)
+    actions = list(talk.guard.last_words(death))
+    assert [(kind, content.get("status"), content.get("evalue")) for _, kind, content in told(actions)] == [
+        ("error", None, death.sentence),
+        ("execute_reply", "error", death.sentence),
+        ("status", None, None),
+        ("execute_reply", "aborted", None),
+        ("status", None, None),
+    ]
+    parents = [json.loads(RawMessage.from_parts(action.parts).parent)["msg_id"] for action in actions]
+    assert parents == [json.loads(first)["msg_id"]] * 3 + [json.loads(second)["msg_id"]] * 2

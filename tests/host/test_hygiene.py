@@ -1,0 +1,118 @@
+"""Hostile contents become what clients can hold."""
+
+import json
+import math
+
+import nbformat
+import pytest
+
+from sandbox_kernel.host.hygiene import MAX_DEPTH, UncleanMessageError, read_object, shape
+
+
+def test_clean_json_keeps_its_bytes():
+    """Nothing is rewritten that needs no repair."""
+    part = b'{"text": "\\u00e4 1e5", "n": 1.5}'
+    assert read_object(part, "content")[1] is part
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
+def test_numbers_that_are_no_json_become_null(number):
+    """NaN and infinities, however spelt, do not reach a strict JSON reader."""
+    value, part = read_object(b'{"n": [%s]}' % number.encode(), "content")
+    assert json.loads(part, parse_constant=pytest.fail) == value == {"n": [None]}
+
+
+def test_lone_surrogates_are_replaced(tmp_path):
+    """A notebook with such an output can be saved."""
+    value, part = read_object(b'{"text": "a\\ud800b", "\\udfff": 1}', "content")
+    assert value == {"text": "a\ufffdb", "\ufffd": 1} == json.loads(part)
+
+
+def test_surrogate_pairs_stay():
+    """An emoji written as a pair of escapes is no lone surrogate."""
+    assert read_object(b'{"text": "\\ud83d\\ude00"}', "content")[0] == {"text": "\U0001f600"}
+
+
+def test_depth_is_counted_outside_strings():
+    """Brackets in a text are no nesting."""
+    text = "[" * (MAX_DEPTH * 2) + '"'
+    assert read_object(json.dumps({"text": text}).encode(), "content")[0] == {"text": text}
+
+
+def test_wide_json_is_not_deep():
+    """Many brackets side by side pass; the same number nested does not."""
+    assert read_object(b'{"a": [' + b"[],"[:3] * 1000 + b"[]]}", "content")
+    with pytest.raises(UncleanMessageError, match="deep"):
+        read_object(b'{"a": ' + b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1) + b"}", "content")
+
+
+BUNDLES = [
+    {},
+    {"data": None},
+    {"data": [1, 2]},
+    {"data": {"text/plain": 1}, "metadata": None, "transient": []},
+    {"data": {"x" * 2_000_000: "y"}, "metadata": {}},
+    {"data": {"image/png": {"a": 1}, "text/html": ["a", "b"], "application/json": [math.pi]}},
+    {"data": {}, "transient": {"display_id": 7}},
+]
+
+
+@pytest.mark.parametrize("content", BUNDLES)
+def test_any_bundle_becomes_an_output_that_nbformat_accepts(content):
+    """display_data of any shape can be stored in a notebook."""
+    clean = shape("display_data", content)
+    output = nbformat.v4.new_output("display_data", clean["data"], metadata=clean["metadata"])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=[output])])
+    nbformat.validate(notebook)
+    assert all(len(mime) <= 255 for mime in clean["data"])
+
+
+@pytest.mark.parametrize("count", [None, True, -1, 10**30, "1", 1.5, [1]])
+def test_strange_execution_counts_become_none(count):
+    """Only a whole number that a notebook can hold is an execution count."""
+    assert shape("execute_result", {"data": {}, "execution_count": count})["execution_count"] is None
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"ename": 1, "evalue": None, "traceback": "x"}, {"traceback": [1, None]}]
+)
+def test_errors_are_made_of_text(content):
+    """ename, evalue and traceback are what clients print."""
+    clean = shape("error", content)
+    assert isinstance(clean["ename"], str)
+    assert isinstance(clean["evalue"], str)
+    assert all(isinstance(line, str) for line in clean["traceback"])
+
+
+@pytest.mark.parametrize("status", [None, 1, "weird", [], {}])
+def test_a_strange_reply_is_an_error(status):
+    """A reply whose status is none of the protocol's is shown as an error, never as ok."""
+    assert shape("execute_reply", {"status": status})["status"] == "error"
+
+
+COMMS = [
+    ("comm_msg", {"data": {}}),
+    ("comm_msg", {"comm_id": "a", "data": {"state": 5}}),
+    ("comm_msg", {"comm_id": "a", "data": {"state": {}, "buffer_paths": 5}}),
+    ("comm_open", {"comm_id": "a", "target_name": [1], "data": {}}),
+    ("comm_open", {"comm_id": "a", "target_name": "jupyter.widget", "data": {}}),
+]
+
+
+@pytest.mark.parametrize(("msg_type", "content"), COMMS)
+def test_widgets_that_clients_cannot_hold_are_refused(msg_type, content):
+    """nbclient indexes state, target and buffer paths without looking."""
+    with pytest.raises(UncleanMessageError):
+        shape(msg_type, content)
+
+
+@pytest.mark.parametrize("mime", ["text/json", "application/xjson", "image/png"])
+def test_objects_are_for_json_types_only(mime):
+    """nbformat refuses an object as the data of any other type."""
+    assert isinstance(shape("display_data", {"data": {mime: {"a": 1}}})["data"][mime], str)
+
+
+def test_comm_messages_need_their_id():
+    """A comm message without comm_id means nothing to any client."""
+    with pytest.raises(UncleanMessageError):
+        shape("comm_msg", {"data": {}})

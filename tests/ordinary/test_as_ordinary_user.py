@@ -1,0 +1,30 @@
+"""As root, what matters is run once more as a user without privileges."""
+
+import pytest
+
+from tests.ordinary_user import OrdinaryUser
+
+PATIENCE = 400  # seconds
+
+
+SUITES = {
+    "adversarial": (),
+    "conformance": ("-k", "bubblewrap"),
+    "host/engines": (),
+    "lifecycle": (),
+}
+"""What the wall is made of: folders of tests, and which of them."""
+
+
+@pytest.mark.timeout(PATIENCE + 120)
+@pytest.mark.parametrize("suite", SUITES)
+def test_suite(ordinary_user: OrdinaryUser, suite: str) -> None:
+    """The suite passes for an ordinary user, too, and skips nothing."""
+    options = ("-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist", *SUITES[suite])
+    done = ordinary_user.run(
+        *(ordinary_user.python, "-m", "pytest", f"tests/{suite}", *options),
+        timeout=PATIENCE,
+        REQUIRE_ENGINES="bubblewrap",
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout[-20_000:]

@@ -1,0 +1,498 @@
+"""Policies: what is understood, what is refused and in which words, and who wins."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from sandbox_kernel.errors import ExitCode, PolicyError
+from sandbox_kernel.policy import (
+    FIELD_NAMES,
+    MAXIMA_NAMES,
+    PROFILES,
+    Layer,
+    MiB,
+    Policy,
+    format_seconds,
+    format_size,
+    policy_from_environment,
+)
+
+KERNELSPEC = "kernelspec sandboxed-python"
+NAMES = ("image", "runtime")
+
+
+def refusal(settings, source=KERNELSPEC, maxima=None):
+    with pytest.raises(PolicyError) as caught:
+        Policy.from_settings(settings, source=source, maxima=maxima)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [
+        ("512m", 512 * MiB),
+        ("512M", 512 * MiB),
+        ("512 MiB", 512 * MiB),
+        ("512mb", 512 * MiB),
+        ("1g", 1024 * MiB),
+        ("1GiB", 1024 * MiB),
+        ("1.5g", 1536 * MiB),
+        ("262144k", 256 * MiB),
+        ("134217728", 128 * MiB),
+        ("134217728b", 128 * MiB),
+        (" 128m ", 128 * MiB),
+        (134217728, 128 * MiB),
+    ],
+)
+def test_size_spellings(written, size):
+    """A size is bytes, or a number with a unit, which counts in 1024s."""
+    assert Policy.from_settings({"memory": written}).memory == size
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("90s", 90),
+        ("10m", 600),
+        ("2h", 7200),
+        ("1h30m", 5400),
+        ("500ms", 0.5),
+        (45, 45),
+        ("2.5", 2.5),
+        ("1d", 86400),
+    ],
+)
+def test_time_spellings(written, seconds):
+    """A time is seconds, or numbers with units."""
+    assert Policy.from_settings({"cell_timeout": written}).cell_timeout == seconds
+
+
+@pytest.mark.parametrize("written", ["none", "None", None])
+def test_none_switches_a_deadline_off(written):
+    """The word "none" means no deadline, also against a profile that has one."""
+    assert Policy.from_settings({"profile": "strict", "cell_timeout": written}).cell_timeout is None
+
+
+@pytest.mark.parametrize(
+    "field", sorted(set(FIELD_NAMES) - {"cell_timeout", "session_timeout", "profile", *NAMES})
+)
+@pytest.mark.parametrize("written", [None, True, False, -1, -1.0, math.nan, math.inf, -math.inf, "-1", "-"])
+def test_nothing_means_unlimited(field, written):
+    """No field but a deadline can be switched off, by whatever trick."""
+    assert field in refusal({field: written})
+
+
+@pytest.mark.parametrize("field", NAMES)
+def test_container_names(field):
+    """A name passes as it is, none is none, and what no daemon takes for a name is refused."""
+    assert getattr(Policy.from_settings({field: " runsc "}), field) == "runsc"
+    assert getattr(Policy.from_settings({field: "none"}), field) is None
+    for written in (True, 1, "", "-", "-v", "a b", "a;b", "x" * 600, ["a"]):
+        assert field in refusal({field: written})
+
+
+@pytest.mark.parametrize("field", NAMES)
+def test_a_wall_without_containers_has_no_names_of_theirs(field):
+    """A wish that bubblewrap cannot fulfil is refused, not ignored."""
+    assert "bubblewrap" in refusal({field: "runsc", "engine": "bubblewrap"})
+    assert getattr(Policy.from_settings({field: "runsc", "engine": "docker"}), field) == "runsc"
+
+
+UNUSABLE = [
+    0,
+    0.0,
+    -0.0,
+    "0",
+    True,
+    "",
+    " ",
+    "inf",
+    "Infinity",
+    "nan",
+    "1e309",
+    "1e3",
+    "0x10",
+    "1_000",
+    "١٢٣",
+    "+5",
+    "1,5",
+    "5 apples",
+    "9" * 10_000,
+    10**5000,
+    1e308,
+    float("1e309"),
+    [],
+    {},
+    b"512m",
+    object(),
+]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("memory", "cpus", "pids", "tmp", "files", "output", "code"),
+        *("start_timeout", "cell_timeout", "session_timeout"),
+    ],
+)
+@pytest.mark.parametrize("written", UNUSABLE, ids=lambda value: str(type(value).__name__))
+def test_unusable_numbers_are_refused(field, written):
+    """A value that is not plainly a positive, possible amount is refused in one readable sentence."""
+    message = refusal({field: written})
+    assert field in message
+    assert len(message) < 300
+
+
+def test_size_below_what_a_kernel_needs():
+    """A limit with which no kernel can start is refused with the least that works."""
+    assert "96 MiB" in refusal({"memory": "64m"})
+    assert "at least 32" in refusal({"pids": 8})
+
+
+@pytest.mark.parametrize("field", ["pids", "files"])
+def test_counts_are_whole(field):
+    """Half a process is refused."""
+    assert "whole" in refusal({field: "128.5"})
+    assert "whole" in refusal({field: 128.5})
+
+
+@pytest.mark.parametrize(
+    ("source", "settings", "words"),
+    [
+        (KERNELSPEC, {"memroy": "1g"}, ['"memroy"', "kernelspec sandboxed-python", 'did you mean "memory"?']),
+        (
+            "c.SandboxProvisioner.{field}",
+            {"memroy": 1},
+            ["c.SandboxProvisioner.memroy", "c.SandboxProvisioner.memory"],
+        ),
+        ("--{option}", {"cell_timout": 1}, ["--cell-timout", "--cell-timeout"]),
+        (KERNELSPEC, {"qqqqqqq": 1}, ["qqqqqqq", "memory", "cell_timeout"]),
+        (KERNELSPEC, {"MEMORY": "1g"}, ['did you mean "memory"?']),
+        (KERNELSPEC, {7: "1g"}, ['"7"']),
+    ],
+)
+def test_unknown_setting(source, settings, words):
+    """An unknown name is refused with where it was written and the nearest name that is known."""
+    message = refusal(settings, source)
+    for word in words:
+        assert word in message
+
+
+def test_source_is_not_a_format_string():
+    """Braces in a stranger's kernelspec name are text, not instructions."""
+    assert "{0.__class__}" in refusal({"memroy": 1}, source="kernelspec {0.__class__}")
+
+
+def test_long_names_are_cut():
+    """A stranger's megabyte of name does not become a megabyte of message."""
+    assert len(refusal({"x" * 1_000_000: 1})) < 500
+
+
+def test_policy_errors_are_usage_errors():
+    """A refused policy exits as a usage error."""
+    assert PolicyError.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"memory": -1},
+        {"memory": "512m"},
+        {"memory": True},
+        {"cpus": math.nan},
+        {"cpus": None},
+        {"pids": 1},
+        {"mounts": "/data"},
+        {"mounts": ["/data:ro"]},
+        {"mounts": ("/data",)},
+        {"env": ("A=b",)},
+        {"workspace": "rwx"},
+        {"profile": ""},
+        {"network": "host"},
+        {"cell_timeout": -1},
+        {"session_timeout": math.inf},
+    ],
+)
+def test_construction_checks_too(wrong):
+    """A policy that exists is usable: the constructor refuses what the parser refuses."""
+    with pytest.raises(PolicyError, match=next(iter(wrong))):
+        Policy(**wrong)
+
+
+def test_a_policy_is_frozen():
+    """A policy cannot be changed after it was checked."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Policy().memory = 1
+
+
+def test_replace_checks_again():
+    """A changed copy passes the same checks."""
+    assert dataclasses.replace(Policy(), memory=256 * MiB).memory == 256 * MiB
+    with pytest.raises(PolicyError):
+        dataclasses.replace(Policy(), memory=-1)
+
+
+def test_strict():
+    """The strict profile is what the documentation promises."""
+    policy = Policy.from_settings({"profile": "strict"})
+    assert (policy.memory, policy.cpus, policy.pids) == (256 * MiB, 0.5, 100)
+    assert (policy.output, policy.code, policy.cell_timeout) == (MiB, 100 * 1024, 2.0)
+    assert (policy.workspace, policy.mounts, policy.env, policy.profile) == ("none", (), (), "strict")
+    assert (policy.cell_timeout, policy.session_timeout) == (2.0, 600.0)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_is_usable(name):
+    """Every profile makes a policy, and every one of its values is no larger than the default."""
+    assert Policy.from_settings({"profile": name}).memory <= Policy().memory
+
+
+def test_values_win_over_their_profile():
+    """In one place, the profile is applied first, wherever it stands."""
+    policy = Policy.from_settings({"memory": "512m", "profile": "strict"})
+    assert (policy.memory, policy.cpus) == (512 * MiB, 0.5)
+
+
+def test_unknown_profile():
+    """A misspelt profile is refused with the nearest."""
+    assert "did you mean strict?" in refusal({"profile": "strct"})
+
+
+def test_stronger_layers_win_field_by_field():
+    """A stronger layer changes what it names and leaves the rest."""
+    policy = Policy.from_layers([Layer({"memory": "2g", "pids": 64}), Layer({"memory": "512m"})])
+    assert (policy.memory, policy.pids) == (512 * MiB, 64)
+
+
+def test_a_profile_drops_weaker_layers():
+    """ "strict" is strict, whatever a weaker layer says about memory."""
+    policy = Policy.from_layers([Layer({"memory": "2g"}), Layer({"profile": "strict"})])
+    assert policy.memory == 256 * MiB
+
+
+def test_a_weaker_layer_is_checked_too():
+    """A misspelt name is refused even where a stronger layer would have won."""
+    with pytest.raises(PolicyError, match="weak"):
+        Policy.from_layers([Layer({"memroy": "2g"}, "weak"), Layer({"profile": "strict"}, "strong")])
+
+
+def test_explicit_value_above_a_maximum():
+    """What somebody asked for and may not have is refused, with both amounts and both places."""
+    message = refusal({"memory": "4g"}, maxima={"max_memory": "1g"})
+    for word in ("4 GiB", "1 GiB", "sandboxed-python", "max_memory"):
+        assert word in message
+
+
+def test_profile_value_above_a_maximum():
+    """What nobody asked for is lowered to the maximum."""
+    maxima = {"max_memory": "128m", "max_workspace": "none", "max_cell_timeout": "1m"}
+    policy = Policy.from_settings({}, maxima=maxima)
+    assert (policy.memory, policy.workspace, policy.cell_timeout) == (128 * MiB, "none", 60)
+
+
+@pytest.mark.parametrize(
+    ("settings", "maxima"),
+    [
+        ({"cpus": 2}, {"max_cpus": 1}),
+        ({"pids": 200}, {"max_pids": 100}),
+        ({"tmp": "2g"}, {"max_tmp": "1g"}),
+        ({"files": 2048}, {"max_files": 1024}),
+        ({"output": "2g"}, {"max_output": "1g"}),
+        ({"code": "2m"}, {"max_code": "1m"}),
+        ({"cell_timeout": "2m"}, {"max_cell_timeout": "1m"}),
+        ({"cell_timeout": "none"}, {"max_cell_timeout": "1m"}),
+        ({"session_timeout": None}, {"max_session_timeout": "1h"}),
+        ({"workspace": "rw"}, {"max_workspace": "ro"}),
+        ({"workspace": "ro"}, {"max_workspace": "none"}),
+        ({"env": ["HOME"]}, {"allowed_env": []}),
+        ({"env": ["HOME"]}, {"allowed_env": ["LANG"]}),
+        ({"mounts": ["/srv/data"]}, {"allowed_mounts": []}),
+        ({"mounts": ["/srv/database"]}, {"allowed_mounts": ["/srv/data"]}),
+        ({"mounts": ["/srv/data:rw"]}, {"allowed_mounts": ["/srv/data"]}),
+    ],
+)
+def test_every_maximum_binds(settings, maxima):
+    """Each maximum refuses more than it allows, and says which one it was."""
+    assert Policy.from_settings(settings)
+    assert next(iter(maxima)) in refusal(settings, maxima=maxima)
+
+
+@pytest.mark.parametrize(
+    ("settings", "maxima"),
+    [
+        ({"memory": "1g"}, {"max_memory": "1g"}),
+        ({"workspace": "rw"}, {"max_workspace": "rw"}),
+        ({"env": ["LANG"]}, {"allowed_env": ["LANG", "TZ"]}),
+        ({"mounts": ["/srv/data/deep:rw"]}, {"allowed_mounts": ["/srv/data:rw"]}),
+        ({"cell_timeout": "none"}, {"max_cell_timeout": None}),
+        ({"cell_timeout": "none"}, {"max_cell_timeout": "none"}),
+    ],
+)
+def test_what_is_allowed_passes(settings, maxima):
+    """A request up to its maximum is granted."""
+    assert Policy.from_settings(settings, maxima=maxima)
+
+
+def test_a_link_does_not_leave_an_allowed_tree(tmp_path):
+    """A mount inside an allowed tree that leads out of it is refused."""
+    (tmp_path / "allowed").mkdir()
+    (tmp_path / "allowed" / "way-out").symlink_to("/etc")
+    maxima = {"allowed_mounts": [str(tmp_path / "allowed")]}
+    assert "allowed_mounts" in refusal({"mounts": [str(tmp_path / "allowed" / "way-out")]}, maxima=maxima)
+
+
+def test_a_policy_remembers_where_mounts_may_lie(tmp_path):
+    """What an engine opened in the end can be asked about; the bound is no setting, and not shown as one."""
+    policy = Policy.from_settings({}, maxima={"allowed_mounts": [f"{tmp_path}/ro", f"{tmp_path}/rw:rw"]})
+    assert policy.may_mount(f"{tmp_path}/ro/x", writable=False)
+    assert policy.may_mount(f"{tmp_path}/rw", writable=True)
+    assert not policy.may_mount(f"{tmp_path}/ro/x", writable=True)
+    assert not policy.may_mount("/etc", writable=False)
+    assert Policy.from_settings({"mounts": ["/srv"]}).may_mount("/etc", writable=True)
+    assert not Policy.from_settings({}, maxima={"allowed_mounts": []}).may_mount("/srv", writable=False)
+    assert "allowed_mounts" not in policy.to_dict()
+    assert Policy.from_settings(policy.to_dict()).to_dict() == policy.to_dict()
+
+
+def test_maxima_bind_the_winner_of_all_layers():
+    """A value above the maximum that a stronger layer replaced is nobody's concern; the winner is."""
+    layers = [Layer({"memory": "4g"}), Layer({"memory": "512m"})]
+    assert Policy.from_layers(layers, maxima={"max_memory": "1g"}).memory == 512 * MiB
+    with pytest.raises(PolicyError):
+        Policy.from_layers(layers[::-1], maxima={"max_memory": "1g"})
+
+
+@pytest.mark.parametrize(
+    "maxima", [{"max_memroy": "1g"}, {"max_memory": "-1"}, {"max_memory": 5}, {"memory": "1g"}]
+)
+def test_misspelt_maxima_are_refused(maxima):
+    """A misspelt or unusable maximum refuses everything, rather than bind nothing."""
+    assert next(iter(maxima)) in refusal({}, maxima=maxima)
+
+
+def test_every_field_can_be_bound():
+    """No field that grants something lacks a maximum."""
+    bound = {name.partition("_")[2] for name in MAXIMA_NAMES}
+    assert set(FIELD_NAMES) - bound == {"profile", "engine", "image", "runtime", "network"}
+
+
+@pytest.mark.parametrize(
+    ("written", "mounts"),
+    [
+        ("/srv/data", ("/srv/data:ro",)),
+        ("/srv/data:rw", ("/srv/data:rw",)),
+        (["/srv/data", "/srv/other:rw"], ("/srv/data:ro", "/srv/other:rw")),
+        ("/a, /b:rw", ("/a:ro", "/b:rw")),
+        ("/srv/data,/srv/data:ro", ("/srv/data:ro",)),
+        ("//srv///data/", ("/srv/data:ro",)),
+        ("/srv/with:colon", ("/srv/with:colon:ro",)),
+        ("", ()),
+        ([], ()),
+    ],
+)
+def test_mounts(written, mounts):
+    """Mounts are absolute paths, read-only unless they say otherwise."""
+    policy = Policy.from_settings({"mounts": written})
+    assert policy.mounts == mounts
+    assert [f"{mount.path}:{mount.mode}" for mount in policy.granted_mounts()] == list(mounts)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "/",
+        "//",
+        "/.",
+        "/:rw",
+        "data",
+        "~/data",
+        "/srv/../etc",
+        "/proc",
+        "/proc/1",
+        "/sys/fs",
+        "/dev",
+        "/a\0b",
+        [1],
+    ],
+)
+def test_mounts_that_hollow_out_the_wall(written):
+    """The root, the kernel's own trees and paths that climb are refused."""
+    assert "mounts" in refusal({"mounts": written})
+
+
+@pytest.mark.parametrize("written", ["A=b", "1A", "A-B", "JPY_PARENT_PID", "A B", [None]])
+def test_variables_that_cannot_be_granted(written):
+    """What is not a variable's name, or would end the kernel, is refused."""
+    assert "env" in refusal({"env": written})
+
+
+def test_environment():
+    """SANDBOX_KERNEL_* variables make a policy; the rest of the environment is not looked at."""
+    environ = {
+        "SANDBOX_KERNEL_MEMORY": "512m",
+        "SANDBOX_KERNEL_WORKSPACE": "RW",
+        "SANDBOX_KERNEL_ENV": "LANG,TZ",
+        "X": "y",
+    }
+    policy = policy_from_environment(environ)
+    assert (policy.memory, policy.workspace, policy.env) == (512 * MiB, "rw", ("LANG", "TZ"))
+
+
+@pytest.mark.parametrize(
+    "name", ["SANDBOX_KERNEL_MEMROY", "SANDBOX_KERNEL_memory", "SANDBOX_KERNEL_", "SANDBOX_KERNEL_MAX_MEMORY"]
+)
+def test_unknown_variables_are_refused(name):
+    """A misspelt SANDBOX_KERNEL_* is refused by its own name."""
+    with pytest.raises(PolicyError, match=f"SANDBOX_KERNEL_{name.removeprefix('SANDBOX_KERNEL_')}"):
+        policy_from_environment({name: "512m"})
+
+
+def test_environment_is_bound_by_maxima():
+    """The environment is as bound as any other place."""
+    with pytest.raises(PolicyError, match="SANDBOX_KERNEL_MEMORY asks for 4 GiB"):
+        policy_from_environment({"SANDBOX_KERNEL_MEMORY": "4g"}, maxima={"max_memory": "1g"})
+
+
+def test_json_round_trip():
+    """What to_dict writes is JSON, and makes the same policy."""
+    policy = Policy.from_settings({"profile": "strict", "mounts": ["/srv:rw"], "env": "LANG", "cpus": "1.5"})
+    assert Policy.from_settings(json.loads(json.dumps(policy.to_dict()))) == policy
+
+
+def test_describe():
+    """People read amounts with units."""
+    described = Policy.from_settings({"memory": "512m", "cell_timeout": 90}).describe()
+    assert list(described) == list(FIELD_NAMES)
+    assert (described["memory"], described["cell_timeout"], described["session_timeout"]) == (
+        "512 MiB",
+        "1 min 30 s",
+        "none",
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1023 bytes"),
+        (1024, "1 KiB"),
+        (1536 * MiB, "1.5 GiB"),
+        (512 * MiB, "512 MiB"),
+        (1 << 44, "16 TiB"),
+    ],
+)
+def test_format_size(size, text):
+    """Sizes are shown in the largest unit that fits."""
+    assert format_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.5, "0.5 s"), (2.0, "2 s"), (60, "1 min"), (90, "1 min 30 s"), (3600, "1 h"), (5400, "1 h 30 min")],
+)
+def test_format_seconds(seconds, text):
+    """Times are shown in hours, minutes and seconds."""
+    assert format_seconds(seconds) == text
