@@ -38,6 +38,27 @@ def test_results_and_errors(kernel):
     assert ran.of("error")[0]["content"]["ename"] == "ZeroDivisionError"
 
 
+COUNTED = """
+formatter = get_ipython().InteractiveTB
+format_traceback, formatted = formatter.structured_traceback, []
+def counted(*arguments, **options):
+    formatted.append(format_traceback(*arguments, **options))
+    return formatted[-1]
+formatter.structured_traceback = counted
+"""
+
+
+def test_an_error_is_formatted_once(kernel):
+    """IPython keeps a cell's error as it was shown; formatting is most of an interrupt's time."""
+    kernel.run(COUNTED)
+    ran = kernel.run("1/0")
+    assert kernel.value("len(formatted)") == "1"
+    assert ran.of("error")[0]["content"]["traceback"] == ran.reply["content"]["traceback"]
+    kept = "[each['traceback'] for each in get_ipython().history_manager.exceptions.values()][-1]"
+    assert kernel.value(f"{kept} == formatted[0]") == "True"
+    kernel.run("formatter.structured_traceback = format_traceback")
+
+
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256))).decode()
 BUNDLES = {
     "image/png": PNG,
@@ -320,7 +341,7 @@ def test_printing_without_end_is_survived(start):
 
     kernel = start(Policy(memory=200 << 20, output=1_000_000))
     ran = kernel.run("for _ in range(8_000): print('x' * 100_000)\nprint('end')", timeout=90)
-    assert ran.status == "ok"
+    assert ran.status == "ok", ran.reply["content"]
     assert kernel.value("'alive'") == "alive"
 
 

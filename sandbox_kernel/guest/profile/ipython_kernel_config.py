@@ -8,7 +8,7 @@ than its reader, queues grow until the memory limit kills the kernel, and the so
 is beyond 1000 messages. Neither is what a user expects of `print`. With this profile a cell
 that publishes waits for its reader: the socket does not drop, at most MAX_QUEUED messages wait
 for it, and a stream is flushed after FLUSH_CHARACTERS. The control thread never waits, for an
-answer to it must not.
+answer to it must not. And an error is formatted once, so that an interrupt is answered sooner.
 
 Code inside can undo it. What it gains is to lose its own output or to reach its own memory
 limit: nothing outside rests on this.
@@ -146,8 +146,28 @@ def wait_for_reader(publisher: Any) -> None:
     publisher.schedule = schedule_in_turn
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Have an error formatted once.
+
+    IPython 9 does it again for its own records: half the time in which a flood answers an interrupt.
+    """
+    format_again = getattr(shell, "_format_exception_for_storage", None)
+    if format_again is None:
+        return
+
+    def as_shown(exception: BaseException, *arguments: Any, **options: Any) -> Any:
+        shown = getattr(shell, "_last_traceback", None)
+        if not shown or exception is not getattr(sys, "last_value", None):
+            return format_again(exception, *arguments, **options)
+        return {"ename": type(exception).__name__, "evalue": str(exception), "traceback": shown}
+
+    shell._format_exception_for_storage = as_shown  # noqa: SLF001 - there is no other way in
+
+
 _module = sys.modules["_sandbox_profile"] = types.ModuleType("_sandbox_profile", __doc__)
 _module.WaitingStream = WaitingStream  # type: ignore[attr-defined]
+_module.load_ipython_extension = load_ipython_extension  # type: ignore[attr-defined]
 
 config = get_config()  # type: ignore[name-defined]  # noqa: F821 - IPython provides it
 config.IPKernelApp.outstream_class = "_sandbox_profile.WaitingStream"
+config.IPKernelApp.extensions = ["_sandbox_profile"]
