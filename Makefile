@@ -24,7 +24,7 @@ test: system .venv/ready-dev
 	@.ci/need chromium
 	-@.ci/need dockerd podman runc runsc mmdebstrap
 	@$(BIN)/python -m tests.daemons
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	$(BIN)/python -m tests $(PYTEST_OPTIONS)
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check
