@@ -20,7 +20,7 @@ PLAIN, SANDBOXED, DOCKER = "plain", "sandboxed", "docker"
 NOBODY = 65534
 """Whose the files are that a container of root's is to write: it runs as their owner."""
 CONFIGURATION = "[pytest]\nasyncio_default_fixture_loop_scope = function\npython_files = *.py\n"
-PATIENCE = 400  # seconds for one run of one suite
+PATIENCE = 900  # seconds for one run of one suite, which takes 150 on an idle machine
 
 Outcomes = dict[str, str]
 
