@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from sandbox_kernel.host.budget import Budget
 from sandbox_kernel.host.deaths import Death
+from sandbox_kernel.host.hooks import Cell, Filter, Observer
 from sandbox_kernel.host.hygiene import (
     MAX_HEADER,
     MAX_METADATA,
@@ -92,7 +93,15 @@ class _Envelope:
 class Guard:
     """The rules for one kernel. Not thread-safe: the tunnel's thread owns it."""
 
-    def __init__(self, policy: Policy, *, outer: bytes, inner: bytes) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        outer: bytes,
+        inner: bytes,
+        filters: Sequence[Filter] = (),
+        observer: Observer | None = None,
+    ) -> None:
         self.ledger = Ledger()
         self.shutdown_requested = False
         self.kernel_ready = False
@@ -102,6 +111,8 @@ class Guard:
         self.before_reply: Callable[[], Iterable[str]] = tuple
         """Asked when a cell has been answered, for sentences that its user should read."""
         self._policy = policy
+        self._filters = tuple(filters)
+        self._observer = observer or Observer()
         self._budget = Budget(policy.output)
         self._outer = Signer(outer)
         self._inner = Signer(inner)
@@ -146,8 +157,16 @@ class Guard:
         if msg_type.endswith("_request"):
             request = Request(header["msg_id"], msg_type, channel, raw.identities, raw.header)
             if request.executes:
-                request.allow_stdin = _allows_stdin(raw.content)
+                self._note_cell(request, raw)
             self.ledger.enter(request)
+
+    def _note_cell(self, request: Request, raw: RawMessage) -> None:
+        try:
+            content, _ = read_object(raw.content, "content")
+        except UncleanMessageError:  # the kernel will not run it either
+            content = {"allow_stdin": False}
+        request.allow_stdin = content.get("allow_stdin", True) is True  # the protocol's default
+        self._observer.cell_asked(request, str(content.get("code", "")))
 
     def _refuse_code(self, channel: Channel, raw: RawMessage) -> Iterator[Action]:
         sentence = (
@@ -177,6 +196,7 @@ class Guard:
 
     def _refuse(self, what: str) -> None:
         self.refused += 1
+        self._observer.refused(what)
         if self.refused <= 10:
             log.info("The kernel sent %s; it was dropped.", what)
         if self.refused > MAX_REFUSED:
@@ -209,7 +229,7 @@ class Guard:
         self._inner.check(raw)
         _, metadata = read_object(raw.metadata, "metadata", limit=MAX_METADATA)
         content, content_bytes = read_object(raw.content, "content")
-        shaped = shape(read.msg_type, content)
+        shaped = self._filtered(read.msg_type, shape(read.msg_type, content))
         self._passed += 1
         request = self.ledger.find(read.parent_id)
         clean = replace(
@@ -221,6 +241,11 @@ class Guard:
             content=content_bytes if shaped == content else json_bytes(shaped),
         )
         return self._outer.parts(clean)
+
+    def _filtered(self, msg_type: str, content: Json) -> Json:
+        for change in self._filters:
+            content = change(msg_type, content)
+        return content
 
     def _route(self, channel: Channel, read: _Envelope) -> Iterator[Action]:
         if channel is Channel.IOPUB:
@@ -292,19 +317,23 @@ class Guard:
             raise MalformedMessageError("a reply that nobody waits for")
         sealed = self._sealed(read, identities=request.identities)
         if request.executes:
-            for sentence in (*self.before_reply(), *self._advice(read)):
+            reply, _ = read_object(read.raw.content, "content")
+            for sentence in (*self.before_reply(), *self._advice(reply)):
                 yield from self.notice(sentence)
+            self._tell_end(request, str(reply.get("status")))
         self.ledger.settle(request)
         yield ToClient(channel, sealed)
         if request.held_idle and self.ledger.take_idle(request.msg_id):
             yield self._pass_idle(request.held_idle)
 
-    def _advice(self, read: _Envelope) -> Iterator[str]:
+    def _tell_end(self, request: Request, status: str) -> None:
+        self._observer.cell_ended(Cell(request, status, self._budget.spent, self._budget.dropped))
+
+    def _advice(self, reply: Json) -> Iterator[str]:
         """Yield whose limit an error of the cell may have met: Python's own words do not say.
 
         The kernel may make such an error up. What it gains is a true sentence about its policy.
         """
-        reply, _ = read_object(read.raw.content, "content")
         name, words = reply.get("ename"), str(reply.get("evalue"))
         if name in ("MemoryError", "_ArrayMemoryError"):
             yield f"This kernel may use {format_size(self._policy.memory)} of memory ('memory')."
@@ -361,6 +390,7 @@ class Guard:
         yield from self._finish(request, {"status": "error", "execution_count": None, **error})
 
     def _finish(self, request: Request, reply: Json) -> Iterator[ToClient]:
+        self._tell_end(request, str(reply["status"]))
         self.ledger.settle(request)
         raw = compose("execute_reply", reply, parent=request.header, identities=request.identities)
         yield ToClient(request.channel, self._outer.parts(raw))
@@ -377,12 +407,3 @@ _NAMES = {
     "stopped": "KernelStopped",
     "protocol": "ProtocolViolation",
 }
-
-
-def _allows_stdin(content: bytes) -> bool:
-    """Return whether an execute request permits input(); the protocol's default is that it does."""
-    try:
-        value, _ = read_object(content, "content")
-    except UncleanMessageError:
-        return False
-    return value.get("allow_stdin", True) is True

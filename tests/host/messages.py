@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox_kernel.host.guard import Action, Guard, ToClient
+from sandbox_kernel.host.hooks import Filter, Observer
 from sandbox_kernel.host.jupyter import RawMessage, Signer, compose
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel, Message
@@ -17,9 +18,13 @@ class Conversation:
     """A guard with a client on one side and a kernel on the other, no sockets between."""
 
     policy: Policy = field(default_factory=Policy)
+    filters: tuple[Filter, ...] = ()
+    observer: Observer | None = None
 
     def __post_init__(self) -> None:
-        self.guard = Guard(self.policy, outer=OUTER, inner=INNER)
+        self.guard = Guard(
+            self.policy, outer=OUTER, inner=INNER, filters=self.filters, observer=self.observer
+        )
 
     def ask(self, msg_type: str, content: dict[str, Any], *, channel: Channel = Channel.SHELL) -> bytes:
         """Send a client's request; return its header, the parent of what follows."""

@@ -9,6 +9,7 @@ from jupyter_client.session import Session
 from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.host.deaths import Death
 from sandbox_kernel.host.guard import MAX_REFUSED, ToClient, ToGuest, ViolationError
+from sandbox_kernel.host.hooks import Observer
 from sandbox_kernel.host.hygiene import MAX_HEADER
 from sandbox_kernel.host.jupyter import PROTOCOL_VERSION, MalformedMessageError, RawMessage, Signer, compose
 from sandbox_kernel.policy import Policy
@@ -430,3 +431,46 @@ def test_the_last_words_name_the_cause_in_the_running_cell(talk):
     ]
     parents = [json.loads(RawMessage.from_parts(action.parts).parent)["msg_id"] for action in actions]
     assert parents == [json.loads(first)["msg_id"]] * 3 + [json.loads(second)["msg_id"]] * 2
+
+
+class Witness(Observer):
+    def __init__(self):
+        self.heard = []
+
+    def cell_asked(self, request, code):
+        self.heard.append(("asked", code))
+
+    def cell_ended(self, cell):
+        self.heard.append(("ended", cell.status, cell.dropped > 0))
+
+    def refused(self, what):
+        self.heard.append(("refused", what))
+
+
+def test_an_observer_hears_of_cells_and_refusals():
+    """Who runs what, how it ended, and what was dropped can be written down from outside."""
+    witness = Witness()
+    talk = Conversation(Policy(output=OUTPUT), observer=witness)
+    parent = talk.execute("x = 1")
+    talk.publish("stream", {"name": "stdout", "text": "x" * 2 * OUTPUT}, parent)
+    talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)
+    talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)
+    assert witness.heard[:2] == [("asked", "x = 1"), ("ended", "ok", True)]
+    assert witness.heard[2][0] == "refused"
+
+
+def test_filters_change_what_clients_get():
+    """Output, replies and questions pass every filter, after they were brought into shape."""
+
+    def shout(msg_type, content):
+        return {name: value.upper() if name == "text" else value for name, value in content.items()}
+
+    def mark(msg_type, content):
+        return content | {"seen": msg_type}
+
+    talk = Conversation(filters=(shout, mark))
+    parent = talk.execute(allow_stdin=True)
+    sent = talk.publish("stream", {"name": "stdout", "text": "x"}, parent)
+    assert told(sent)[0][2] == {"name": "stdout", "text": "X", "seen": "stream"}
+    for channel, msg_type in ((Channel.STDIN, "input_request"), (Channel.SHELL, "execute_reply")):
+        assert told(talk.say(channel, msg_type, {"status": "ok"}, parent))[0][2]["seen"] == msg_type
