@@ -21,6 +21,7 @@ from sandbox_kernel.policy import (
 
 KERNELSPEC = "kernelspec sandboxed-python"
 NAMES = ("image", "runtime")
+OPTIONAL = ("cell_timeout", "session_timeout", "idle_timeout", "output_rate")
 
 
 def refusal(settings, source=KERNELSPEC, maxima=None):
@@ -75,12 +76,10 @@ def test_none_switches_a_deadline_off(written):
     assert Policy.from_settings({"profile": "strict", "cell_timeout": written}).cell_timeout is None
 
 
-@pytest.mark.parametrize(
-    "field", sorted(set(FIELD_NAMES) - {"cell_timeout", "session_timeout", "profile", *NAMES})
-)
+@pytest.mark.parametrize("field", sorted(set(FIELD_NAMES) - {*OPTIONAL, "profile", *NAMES}))
 @pytest.mark.parametrize("written", [None, True, False, -1, -1.0, math.nan, math.inf, -math.inf, "-1", "-"])
 def test_nothing_means_unlimited(field, written):
-    """No field but a deadline can be switched off, by whatever trick."""
+    """No field but deadlines and the rate can be switched off, by whatever trick."""
     assert field in refusal({field: written})
 
 
@@ -133,8 +132,8 @@ UNUSABLE = [
 @pytest.mark.parametrize(
     "field",
     [
-        *("memory", "cpus", "pids", "tmp", "files", "output", "code"),
-        *("start_timeout", "cell_timeout", "session_timeout"),
+        *("memory", "cpus", "pids", "tmp", "files", "output", "outputs", "message", "code"),
+        *("start_timeout", *OPTIONAL),
     ],
 )
 @pytest.mark.parametrize("written", UNUSABLE, ids=lambda value: str(type(value).__name__))

@@ -21,7 +21,7 @@ from sandbox_kernel.policy import (
 )
 
 _SOURCE = "--{option}"
-_LIMITS = ("output", "code")
+_LIMITS = ("output", "outputs", "message", "code")
 """Fields whose option has `-limit` at its end: everywhere else `--output` is a file's name."""
 
 HELP: Mapping[str, tuple[str, str]] = {
@@ -41,7 +41,11 @@ HELP: Mapping[str, tuple[str, str]] = {
     "start_timeout": ("TIME", "Deadline of the kernel's start."),
     "cell_timeout": ("TIME", "Deadline of each cell, e.g. 90, 5m, none."),
     "session_timeout": ("TIME", "Deadline of the kernel's whole life."),
+    "idle_timeout": ("TIME", "How long a kernel may idle, with nobody asking for anything."),
     "output": ("SIZE", "What one cell may send; the rest is dropped with a notice."),
+    "output_rate": ("SIZE", "What may be sent in a second, on average over ten, e.g. 1m."),
+    "outputs": ("N", "Outputs of one cell: displays, results, errors, runs of text."),
+    "message": ("SIZE", "Longest single output."),
     "code": ("SIZE", "Longest cell that is let in."),
 }
 """Field name → what stands for its value in the help, and the help."""

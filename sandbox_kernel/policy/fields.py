@@ -68,18 +68,24 @@ class Whole:
     """What does not work below the least; completes "at least N: …"."""
     most: int
     size: bool = True
+    optional: bool = False
+    """Whether the word "none" (in a program: None) switches this off."""
 
-    def read(self, written: object) -> int:
-        """Accept whole numbers, and texts with units where the number is a size."""
+    def read(self, written: object) -> int | None:
+        """Accept whole numbers, texts with units where the number is a size, and "none" where allowed."""
         if isinstance(written, str):
+            if self.optional and written.strip().lower() == "none":
+                return None
             written = parse_size(written) if self.size else _whole(written)
         return self.check(written)
 
-    def check(self, value: object) -> int:
+    def check(self, value: object) -> int | None:
         """Refuse other types and numbers out of bounds; minus one is no way to say unlimited."""
+        if value is None and self.optional:
+            return None
         if isinstance(value, bool) or not isinstance(value, int):
             wanted = 'a size such as "512m", or whole bytes' if self.size else "a whole number"
-            raise UnusableError(f"is not {wanted}")
+            raise UnusableError(f"is not {wanted}{', nor the word none' * self.optional}")
         if value < self.least:
             raise UnusableError(f"is too small; it must be at least {self.show(self.least)}: {self.why}")
         if value > self.most:
@@ -87,7 +93,9 @@ class Whole:
         return value
 
     def show(self, value: object) -> str:
-        """Return "512 MiB" for a size, the digits for a count."""
+        """Return "512 MiB" for a size, the digits for a count, or "none"."""
+        if value is None:
+            return "none"
         return format_size(value) if self.size and isinstance(value, int) else str(value)
 
 
@@ -301,7 +309,15 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         ),
         "cell_timeout": _time("nothing runs to its end in less"),
         "session_timeout": _time("nothing runs to its end in less"),
+        "idle_timeout": _time("no client asks again so soon"),
         "output": Whole(16 * KiB, "a traceback and its messages need that much", 64 * TiB),
+        "output_rate": Whole(
+            16 * KiB, "a traceback and its messages need that much", 64 * TiB, optional=True
+        ),
+        "outputs": Whole(
+            10, "a cell with prints, warnings, a plot and a traceback has as many", 1 << 40, size=False
+        ),
+        "message": Whole(16 * KiB, "a traceback needs that much", 64 * TiB),
         "code": Whole(1 * KiB, "a cell of ordinary length has that much", 64 * TiB),
     }
 )

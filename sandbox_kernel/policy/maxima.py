@@ -29,7 +29,11 @@ _BOUNDED: Final = {
         "start_timeout",
         "cell_timeout",
         "session_timeout",
+        "idle_timeout",
         "output",
+        "output_rate",
+        "outputs",
+        "message",
         "code",
     )
 }
@@ -97,7 +101,7 @@ class Maxima:
                 return set(value) <= set(bound)
             case "mounts":
                 return all(any(_within(entry, tree) for tree in bound) for entry in value)
-            case "cell_timeout" | "session_timeout":
+            case "cell_timeout" | "session_timeout" | "idle_timeout" | "output_rate":
                 return value is not None and value <= bound
             case _:
                 return bool(value <= bound)

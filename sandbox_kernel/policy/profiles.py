@@ -25,7 +25,11 @@ PROFILES: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
                 "workspace": "none",
                 "cell_timeout": 2.0,
                 "session_timeout": 600.0,
+                "idle_timeout": 300.0,
                 "output": 1 * MiB,
+                "output_rate": 1 * MiB,
+                "outputs": 1000,
+                "message": 1 * MiB,
                 "code": 100 * KiB,
             }
         ),

@@ -54,8 +54,17 @@ class Policy:
     """Longest run of one cell. None by default: people's computations are long."""
     session_timeout: float | None = None
     """Longest life of one kernel."""
+    idle_timeout: float | None = None
+    """How long a kernel may live on with no cell running and no client asking for anything."""
     output: int = 256 * MiB
     """What one cell may send to clients; the rest is dropped, and said to be."""
+    output_rate: int | None = None
+    """What a kernel may send in a second, on average over ten, whatever its cells may send in all.
+    None by default: a cell that prints its results prints them as fast as it can."""
+    outputs: int = 10_000
+    """Outputs of one cell, as a notebook holds them: each is an element of somebody's page."""
+    message: int = 128 * MiB
+    """Longest single message to clients: what a host has to hold, and to read, in one piece."""
     code: int = 16 * MiB
     """Longest piece of code that is passed in."""
     allowed_mounts: tuple[str, ...] | None = field(default=None, repr=False)
