@@ -72,6 +72,8 @@ ATTACKS = {
     "UDP-Lite": "call('socket', 10, 2, 136)",
     "ping": "call('socket', 2, 2, 1)",
     "socketpair of another family": "call('socketpair', 30, 5, 0, iovec)",
+    "TCP_ULP, the kernel's TLS": "call('setsockopt', call('socket', 2, 1, 6), 6, 31, b'tls', 3)",
+    "TCP_ULP, a dropped bit set": "call('setsockopt', call('socket', 2, 1, 6), (1 << 32) + 6, 31, b'tls', 3)",
     # Typing into terminals, and line disciplines, which load modules.
     "TIOCSTI": "call('ioctl', tty, 0x5412, b'x')",
     "TIOCSTI behind a bit that the kernel drops": "call('ioctl', tty, (1 << 32) + 0x5412, b'x')",

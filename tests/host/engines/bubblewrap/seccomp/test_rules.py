@@ -71,5 +71,7 @@ def test_every_entry_says_why():
     """Each entry of the list has a comment, except the bits that one comment covers together."""
     entries = json.loads(POLICY.read_text())["syscalls"]
     assert [
-        entry["names"] for entry in entries if "comment" not in entry and entry["names"] != ["ioctl"]
+        entry["names"]
+        for entry in entries
+        if "comment" not in entry and entry["names"] not in (["ioctl"], ["setsockopt"])
     ] == []
