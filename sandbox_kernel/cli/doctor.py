@@ -28,13 +28,15 @@ from sandbox_kernel.host import registry
 from sandbox_kernel.host.engines import choose
 from sandbox_kernel.host.engines.base import Enforcement
 from sandbox_kernel.host.engines.bubblewrap.bwrap import USUAL
+from sandbox_kernel.host.machine import Hole, Setting, Wall, survey
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome, RunOptions, run_notebook
 from sandbox_kernel.policy import Policy
 
 HELP = """
-Show how each limit is kept on this machine, what is weak or missing and what to do about it; start
-one sandbox to see that it works; check the sandboxed kernels that are installed; remove what crashed
-programs have left.
+Show how each limit is kept on this machine, what is weak or missing and what to do about it; grade
+the walls that it has by what an exploit of the Linux kernel would meet (A: a virtual machine, B: a kernel in
+user space, C: the machine's own kernel, D: the same, weakened); start one sandbox to see that it
+works; check the sandboxed kernels that are installed; remove what crashed programs have left.
 
 Policy options ask about that policy instead of the default. Exits with 0 when sandboxes start
 here and all their kernels are in order, with 1 otherwise.
@@ -55,6 +57,14 @@ class Report:
     policy: dict[str, str] = field(default_factory=dict)
     """What kernels are allowed that bring no policy of their own."""
     enforcement: list[Enforcement] = field(default_factory=list)
+    walls: list[Wall] = field(default_factory=list)
+    """Every way to run a kernel here, and its grade."""
+    holes: list[Hole] = field(default_factory=list)
+    """Known holes of the programs around, by their versions."""
+    settings: list[Setting] = field(default_factory=list)
+    """Of the Linux kernel, that could be better."""
+    processor: list[str] = field(default_factory=list)
+    """The processor's own holes that are open here."""
     kernels: dict[str, str] = field(default_factory=dict)
     """Sandboxed kernels by name, and the directory of each."""
     running: int = 0
@@ -84,6 +94,7 @@ def examine(policy: Policy) -> Report:
     report = Report(versions=_versions(), policy=policy.describe(), running=len(registry.list_running()))
     report.removed = [str(path) for path in registry.sweep()]
     _look_at_engine(report, policy)
+    _look_at_machine(report, policy)
     _look_at_jupyter(report)
     if not report.problems:
         asyncio.run(_try(report))
@@ -129,6 +140,12 @@ def _look_at_engine(report: Report, policy: Policy) -> None:
     for entry in report.enforcement:
         if entry.by is None:
             report.problems.append(f"nothing here enforces {entry.limit}: {entry.detail}")
+
+
+def _look_at_machine(report: Report, policy: Policy) -> None:
+    found = survey(policy)
+    report.walls, report.holes = found.walls, found.holes
+    report.settings, report.processor = found.settings, found.processor
 
 
 def _look_at_jupyter(report: Report) -> None:
@@ -191,6 +208,7 @@ def _print(report: Report) -> None:
     say(Text(plain(f"Policy of kernels without one of their own: {policy}")))
     if report.enforcement:
         console.print(_table(report.enforcement))
+    _print_machine(report, console)
     for name, directory in report.kernels.items():
         say(Text(plain(f"Kernel {name} in {directory}")))
     say(Text(f"Running sandboxes: {report.running}"))
@@ -200,6 +218,42 @@ def _print(report: Report) -> None:
         say(Text(report.trial, style="green"))
     for problem in report.problems:
         say(Text(plain(f"Problem: {problem}"), style="bold red"))
+
+
+def _print_machine(report: Report, console: Console) -> None:
+    """Say what a hole in the kernel would cost here, and what would make it cost less."""
+    table = Table("wall", "grade", "what an exploit of the Linux kernel would meet", box=None, pad_edge=False)
+    for wall in report.walls:
+        name = f"{wall.engine} {wall.runtime}".strip()
+        table.add_row(Text(plain(name)), Text(wall.grade or "-"), Text(plain(wall.meets)))
+    console.print()
+    console.print(table)
+    say = partial(console.print, soft_wrap=True)
+    for wall in report.walls:
+        name = f"{wall.engine} {wall.runtime}".strip()
+        for line in wall.weak:
+            say(Text(plain(f"{name}, {line}"), style="yellow"))
+    for advice in dict.fromkeys(wall.advice for wall in report.walls if wall.advice):
+        say(Text(plain(f"For a better grade: {advice}")))
+    for hole in report.holes:
+        say(
+            Text(
+                plain(
+                    f"{hole.program} {hole.version} is older than {hole.fixed} ({', '.join(hole.names)}). "
+                    f"{hole.sandboxes} {hole.advice}"
+                ),
+                style="yellow",
+            )
+        )
+    for setting in report.settings:
+        say(Text(plain(f"{setting.name} is {setting.value}: {setting.matters}. Better: {setting.advice}")))
+    if report.processor:
+        say(
+            Text(
+                f"Open in this processor, as side channels for sandboxes, too: {', '.join(report.processor)}"
+            )
+        )
+    console.print()
 
 
 def _table(entries: list[Enforcement]) -> Table:

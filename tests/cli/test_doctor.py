@@ -19,10 +19,15 @@ def test_report(sandbox_kernel: Run) -> None:
     assert {"memory", "cpus", "pids", "network"} <= {entry["limit"] for entry in report["enforcement"]}
     assert all(entry["detail"] for entry in report["enforcement"])
     assert "sandboxed-python" in report["kernels"]
+    graded = {wall["engine"]: wall["grade"] for wall in report["walls"]}
+    assert graded["bubblewrap"] in {"C", "D"}
+    assert all(setting["advice"] for setting in report["settings"])
+    assert all(hole["names"] and hole["sandboxes"] for hole in report["holes"])
     assert report["versions"]["ipykernel"] != "missing"
     shown = sandbox_kernel("doctor")
     assert shown.returncode == 0
     assert "A sandbox started" in shown.stdout
+    assert "what an exploit of the Linux kernel would meet" in shown.stdout
     assert (
         "Policy of kernels without one of their own: profile default, engine auto, image none" in shown.stdout
     )

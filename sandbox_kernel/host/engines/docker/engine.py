@@ -203,12 +203,13 @@ def _require_unwarned(warnings: tuple[str, ...]) -> None:
 
 def _require_runtime(policy: Policy, facts: Facts, daemon: Daemon, identifier: str) -> None:
     """Make sure that the runtime is the one that was asked for: Podman has its own idea of it."""
-    if not policy.runtime or not facts.podman or policy.runtime == facts.default_runtime:
+    wanted = facts.runtime(policy.runtime)
+    if not facts.podman or wanted == facts.default_runtime:
         return
     found = daemon.inspect(identifier) or {}
     runtime = str((found.get("HostConfig") or {}).get("Runtime") or found.get("OCIRuntime") or "")
-    if PurePosixPath(runtime).name != PurePosixPath(policy.runtime).name:
+    if PurePosixPath(runtime).name != PurePosixPath(wanted).name:
         raise EngineUnavailableError(
-            f"Podman's service runs every container with {facts.default_runtime}, not with {policy.runtime}; "
-            f"set runtime = {policy.runtime!r} in its containers.conf."
+            f"Podman's service runs every container with {facts.default_runtime}, not with {wanted}; "
+            f"set runtime = {wanted!r} in its containers.conf."
         )

@@ -1,9 +1,10 @@
 """What a daemon says about itself, and about an image, as far as sandboxes depend on it."""
 
 import os
+import re
 import resource
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -11,6 +12,18 @@ from sandbox_kernel.host.engines.docker.address import Address
 
 GUEST_LABEL: Final = "org.sandbox-kernel.guest"
 """On our images: which guest they carry."""
+
+FAMILIES: Final = {
+    "gvisor": ("runsc", "io.containerd.runsc.v1"),
+    "kata": ("kata", "kata-runtime", "io.containerd.kata.v2"),
+}
+"""What a family of runtimes is called, by itself and by the daemons that have it."""
+
+_SHIM: Final = re.compile(r"io\.containerd\.[\w-]+\.v\d+")
+"""A runtime by the name that containerd looks for its program with."""
+
+_SHIMS_SINCE: Final = 23
+"""Dockers from this version on take such a name without having been told of it."""
 
 _MOST_PIDS: Final = Path("/proc/sys/kernel/pid_max")
 
@@ -40,6 +53,10 @@ class Facts:
     """How many there are; a limit beyond is kept by nature, and refused by Docker."""
     cgroups: str
     """The version of control groups: "1" or "2"."""
+    confined: bool = False
+    """Whether AppArmor or SELinux confines its containers."""
+    components: Mapping[str, str] = field(default_factory=dict)
+    """The programs it is made of, and their versions: "runc", "containerd", …"""
 
     @property
     def podman(self) -> bool:
@@ -47,12 +64,36 @@ class Facts:
         return self.product == "Podman"
 
     def runtime(self, wanted: str | None) -> str:
-        """Return the runtime that a container gets."""
-        return wanted or self.default_runtime
+        """Return the runtime that a container gets; gvisor and kata are found by any of their names."""
+        if not wanted:
+            return self.default_runtime
+        family = () if wanted in self.runtimes else FAMILIES.get(wanted, ())
+        return next((name for name in family if name in self.runtimes), wanted)
+
+    def has_runtime(self, wanted: str) -> bool:
+        """Say whether the daemon knows a runtime, or will look for it by its name."""
+        name = self.runtime(wanted)
+        by_name = not self.podman and _SHIM.fullmatch(name) and self.major >= _SHIMS_SINCE
+        return name in self.runtimes or bool(by_name)
+
+    @property
+    def major(self) -> int:
+        """Return the first number of the version, 0 where there is none."""
+        number = self.version.partition(".")[0]
+        return int(number) if number.isascii() and number.isdigit() else 0
 
     def is_gvisor(self, wanted: str | None) -> bool:
         """Say whether that is gVisor, by the name that it goes by."""
-        return PurePosixPath(self.runtime(wanted)).name.startswith("runsc")
+        return _program(self.runtime(wanted)).startswith("runsc")
+
+    def is_kata(self, wanted: str | None) -> bool:
+        """Say whether that is Kata Containers, by the name that it goes by."""
+        return _program(self.runtime(wanted)).startswith("kata")
+
+
+def _program(runtime: str) -> str:
+    """Return what a runtime is called without its directory, or containerd's words around its name."""
+    return PurePosixPath(runtime).name.removeprefix("io.containerd.")
 
 
 def read_facts(address: Address, version: Mapping[str, Any], info: Mapping[str, Any]) -> Facts:
@@ -78,6 +119,11 @@ def read_facts(address: Address, version: Mapping[str, Any], info: Mapping[str, 
         processes=_processes() if same else None,
         processors=int(info.get("NCPU") or 0),
         cgroups=str(info.get("CgroupVersion") or "1"),
+        confined=any("apparmor" in option or "selinux" in option for option in options),
+        components={
+            str(part.get("Name", "")): str(part.get("Version", ""))
+            for part in version.get("Components") or ()
+        },
     )
 
 

@@ -30,12 +30,26 @@ def require_limits(policy: Policy, facts: Facts) -> None:
             raise LimitUnenforceableError(
                 f"{facts.product} here cannot {what}, and would run without; {advice}."
             )
-    if policy.runtime and policy.runtime not in facts.runtimes:
+    if policy.runtime and not facts.has_runtime(policy.runtime):
         usual = [name for name in facts.runtimes if not name.startswith("io.containerd.")]
         raise EngineUnavailableError(
             f"{facts.product} here has no runtime {policy.runtime}, only {', '.join(usual)}; "
-            f"add it to the daemon's configuration."
+            f"{_how_to_get(policy.runtime, facts)}."
         )
+
+
+def _how_to_get(runtime: str, facts: Facts) -> str:
+    """Return how a runtime gets there."""
+    if facts.podman:
+        return "install it, and name it in containers.conf (engine.runtimes)"
+    if facts.is_gvisor(runtime) or runtime == "gvisor":
+        return "install gVisor, and have `runsc install` add it to the daemon's configuration"
+    if facts.is_kata(runtime):
+        return (
+            "install Kata Containers, and add it to the daemon's configuration (/etc/docker/daemon.json): "
+            '{"runtimes": {"kata": {"runtimeType": "io.containerd.kata.v2"}}}'
+        )
+    return "add it to the daemon's configuration"
 
 
 def report(policy: Policy, facts: Facts, image: Image, address: Address) -> list[Enforcement]:
@@ -92,6 +106,10 @@ def _calls(policy: Policy, facts: Facts) -> Enforcement:
     if facts.is_gvisor(policy.runtime):
         return Enforcement(
             "system calls", "gvisor", "Code inside speaks to gVisor's kernel, not to the host's."
+        )
+    if facts.is_kata(policy.runtime):
+        return Enforcement(
+            "system calls", "kata", "Code inside speaks to a kernel in a virtual machine, not to the host's."
         )
     return Enforcement("system calls", "seccomp", "What programs do not need is refused by the kernel.")
 

@@ -109,7 +109,7 @@ def _host_config(
     if facts.podman and facts.rootless:
         config["UsernsMode"] = "keep-id"
     if policy.runtime:
-        config["Runtime"] = policy.runtime
+        config["Runtime"] = facts.runtime(policy.runtime)
     return config
 
 

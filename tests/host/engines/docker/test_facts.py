@@ -4,6 +4,7 @@ import pytest
 
 from sandbox_kernel.host.engines.docker.address import Address
 from sandbox_kernel.host.engines.docker.facts import read_facts, read_image
+from tests.host.engines.docker.machines import facts
 
 HERE = Address("docker", "unix:///run/d.sock", "tests")
 AWAY = Address("docker", "tcp://d:2376", "tests")
@@ -33,7 +34,59 @@ def test_an_ordinary_daemon():
     assert all((facts.memory, facts.swap, facts.pids, facts.cpus, facts.seccomp))
     assert not any((facts.rootless, facts.userns, facts.podman))
     assert facts.runtimes == ("runc", "runsc")
+    assert facts.confined
     assert [facts.is_gvisor(name) for name in ("runsc", "/usr/bin/runsc-kvm", None)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "runtimes", "got"),
+    [
+        (None, ("runc",), "runc"),
+        ("gvisor", ("runc", "runsc"), "runsc"),
+        ("kata", ("kata-runtime", "runc"), "kata-runtime"),
+        ("kata", ("io.containerd.kata.v2", "runc"), "io.containerd.kata.v2"),
+        ("kata", ("kata", "kata-runtime"), "kata"),
+        ("kata", ("runc",), "kata"),
+        ("kata-qemu", ("kata", "kata-qemu"), "kata-qemu"),
+    ],
+)
+def test_families_of_runtimes_have_one_name(wanted, runtimes, got):
+    """Whatever the daemon calls it, gvisor and kata find it; nothing else stands in for them."""
+    assert facts(runtimes=runtimes).runtime(wanted) == got
+
+
+@pytest.mark.parametrize(
+    ("wanted", "here", "known"),
+    [
+        ("io.containerd.kata.v2", {}, True),
+        ("io.containerd.kata.v2", {"version": "20.10.24+dfsg1"}, False),
+        ("io.containerd.kata.v2", {"product": "Podman"}, False),
+        ("io.containerd.kata", {}, False),
+        ("kata", {}, False),
+        ("runsc", {}, True),
+    ],
+)
+def test_dockers_of_today_find_a_runtime_by_its_long_name(wanted, here, known):
+    """Docker asks containerd for it, which refuses what is not installed."""
+    assert facts(**here).has_runtime(wanted) is known
+
+
+def test_long_names_are_recognised():
+    """What a runtime is does not depend on how it is named."""
+    assert facts().is_gvisor("io.containerd.runsc.v1")
+    assert [
+        facts().is_kata(name) for name in ("io.containerd.kata.v2", "/opt/kata/bin/kata-runtime", "runc")
+    ] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_what_it_is_made_of():
+    """The versions of its parts are kept: some have known holes."""
+    components = [{"Name": "Engine", "Version": "28.0"}, {"Name": "runc", "Version": "1.1.5+ds1"}]
+    assert read_facts(HERE, {"Components": components}, info()).components["runc"] == "1.1.5+ds1"
 
 
 def test_a_daemon_that_says_nothing_can_nothing():

@@ -28,6 +28,29 @@ def test_an_unknown_runtime_is_refused():
         require_limits(Policy(engine="docker", runtime="kata"), facts())
 
 
+@pytest.mark.parametrize(
+    ("runtime", "here", "words"),
+    [
+        ("kata", {}, "install Kata Containers"),
+        ("io.containerd.kata.v2", {"version": "20.10"}, "runtimeType"),
+        ("runsc", {"runtimes": ("runc",)}, "runsc install"),
+        ("gvisor", {"runtimes": ("runc",)}, "runsc install"),
+        ("kata", {"product": "Podman"}, "containers.conf"),
+        ("nothing", {}, "add it to the daemon's configuration"),
+    ],
+)
+def test_a_missing_runtime_is_named_with_how_to_get_it(runtime, here, words):
+    """Each family has a way of its own."""
+    with pytest.raises(EngineUnavailableError, match=words):
+        require_limits(Policy(engine="docker", runtime=runtime), facts(**here))
+
+
+def test_kata_has_a_kernel_of_its_own():
+    """In a virtual machine; so says the line on system calls."""
+    found = entries(Policy(engine="docker", runtime="kata"), runtimes=("kata", "runc"))
+    assert found["system calls"].by == "kata"
+
+
 def test_everything_is_kept_on_an_ordinary_daemon():
     """Each limit of the policy has its line, and is enforced."""
     found = entries()

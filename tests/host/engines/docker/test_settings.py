@@ -89,6 +89,7 @@ def test_each_limit_reaches_its_field(change, expected):
 def test_a_runtime_is_named_only_on_demand():
     """Else it is the daemon's own choice."""
     assert "Runtime" not in host()
+    assert host(Policy(runtime="gvisor"))["Runtime"] == "runsc"
 
 
 def test_limits_of_each_process():

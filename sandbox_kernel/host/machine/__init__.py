@@ -1,0 +1,13 @@
+"""How well a machine divides sandboxes from itself, for `doctor`.
+
+`walls` grades each way to run a kernel by what a hole in Linux would give to code inside;
+`holes` knows versions of the programs around it that have had holes; `settings` reads what of the
+kernel's own settings makes an attack easier. All three are pure; `survey` looks at this machine.
+"""
+
+from sandbox_kernel.host.machine.holes import Hole
+from sandbox_kernel.host.machine.settings import Setting
+from sandbox_kernel.host.machine.survey import Survey, survey
+from sandbox_kernel.host.machine.walls import Wall
+
+__all__ = ["Hole", "Setting", "Survey", "Wall", "survey"]
