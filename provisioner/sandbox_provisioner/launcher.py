@@ -20,18 +20,19 @@ whose maxima bind here as well.
 
 import contextlib
 import os
-import secrets
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from sandbox_kernel.errors import ExitCode, SandboxError
 from sandbox_kernel.host.engines import select_engine
 from sandbox_kernel.host.engines.base import CONNECTION_FILE, Launch
 from sandbox_kernel.host.sandbox import Death, Front, Sandbox
+from sandbox_kernel.host.secrets import read_secrets
 from sandbox_kernel.policy import FIELD_NAMES, MAXIMA_NAMES, Layer, Maxima, Policy, layer_from_environment
 from sandbox_provisioner.command import LAUNCHER, kernel_command
 from sandbox_provisioner.configuration import SECTION, SOURCE, machine_configuration, refuse_unused
@@ -86,10 +87,11 @@ def run(arguments: Sequence[str]) -> tuple[int, str]:
     path, rest = split(arguments)
     policy = read_policy()
     command = kernel_command([sys.executable, *LAUNCHER, "-f", CONNECTION_FILE], rest)
-    launch = Launch(command, workspace(None), secrets.token_hex(8))
+    launch = Launch(command, workspace(None), token_hex(8))
+    granted = read_secrets(policy, os.environ, launch.directory)
     engine = select_engine(policy, launch)
     with Events() as events, contextlib.closing(Front.from_connection_file(path)) as front:
-        sandbox = Sandbox(policy, launch, engine, front, log=say)
+        sandbox = Sandbox(policy, launch, engine, front, log=say, secrets=granted)
         started = sandbox.start()
         sandbox.ended.add_done_callback(lambda _: events.report_end())
         try:

@@ -14,9 +14,9 @@ What the contract does not say, and this file rests on:
 
 import logging
 import os
-import secrets
 import signal
 from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, cast
 
 from traitlets.config import Config
@@ -25,6 +25,7 @@ from sandbox_kernel.host.deaths import Intent
 from sandbox_kernel.host.engines import select_engine
 from sandbox_kernel.host.engines.base import Engine, Launch
 from sandbox_kernel.host.sandbox import Death, Front, Sandbox
+from sandbox_kernel.host.secrets import read_secrets
 from sandbox_kernel.policy import FIELD_NAMES, MAXIMA_NAMES, Layer, Maxima, Policy, layer_from_environment
 from sandbox_provisioner.command import kernel_command
 from sandbox_provisioner.configuration import SOURCE, refuse_unused, under
@@ -118,11 +119,15 @@ class SandboxProvisioner(PolicySettings):
         self._death, self._notices = None, ()
         self._directory = workspace(kwargs.get("cwd"))
         environment = granted_environment(self._policy, self.kernel_spec.env, kwargs.get("env", {}))
-        launch = Launch(tuple(cmd), self._directory, secrets.token_hex(8), environment)
+        around = {**os.environ, **kwargs.get("env", {})}
+        granted = await result_of(in_thread(partial(read_secrets, self._policy, around, self._directory)))
+        launch = Launch(tuple(cmd), self._directory, token_hex(8), environment)
         engine = await result_of(in_thread(partial(self.select_engine, self._policy, launch)))
         first = self._front is None
         front = self._front = self._front or Front.create()
-        self._sandbox = sandbox = Sandbox(self._policy, launch, engine, front, log=self._log_line)
+        self._sandbox = sandbox = Sandbox(
+            self._policy, launch, engine, front, log=self._log_line, secrets=granted
+        )
         try:
             await result_of(sandbox.start())
         except BaseException:  # a cancelled launch, too, gets no other cleaning up

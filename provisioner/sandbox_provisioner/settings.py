@@ -67,6 +67,7 @@ class PolicySettings(KernelProvisionerBase):
     network = _setting('"none": only the loopback interface.')
     mounts = _setting('More paths of the host: a list of "PATH:ro" or "PATH:rw".')
     env = _setting("Names of the host's environment variables to pass in: a list.")
+    secrets = _setting("Secrets to pass in and to mask in outputs: a list of NAME or NAME=file:PATH.")
     start_timeout = _setting('Longest start of a kernel, until it answers: "60s", "2m".')
     cell_timeout = _setting('Longest run of one cell: "90s", "10m", "none".')
     session_timeout = _setting('Longest life of one kernel: "8h", "none".')
@@ -94,6 +95,7 @@ class PolicySettings(KernelProvisionerBase):
     max_code = _maximum("Longest piece of code that anyone may ask for.")
     allowed_mounts = _maximum('Trees in which mounts must lie: a list of "PATH:ro" or "PATH:rw".')
     allowed_env = _maximum("Variables that may be passed in: a list of names.")
+    allowed_secrets = _maximum("Secrets that may be passed in, by where they are from: a list as `secrets`.")
 
     def written(self, names: Iterable[str]) -> dict[str, object]:
         """Return what was set, of these names."""

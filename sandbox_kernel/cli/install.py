@@ -98,7 +98,7 @@ def _kernel_json(title: str, settings: dict[str, str]) -> dict[str, Any]:
 
 
 def _as_json(field: str, value: str) -> str | list[str]:
-    return [part.strip() for part in value.split(",")] if field in ("mounts", "env") else value
+    return [part.strip() for part in value.split(",")] if field in ("mounts", "env", "secrets") else value
 
 
 def _shipped_directory() -> Path | None:

@@ -38,6 +38,10 @@ HELP: Mapping[str, tuple[str, str]] = {
     "network": ("MODE", "none: nothing but the loopback interface."),
     "mounts": ("PATH[:ro|:rw]", "One more path of this machine to share, read-only unless :rw. Repeatable."),
     "env": ("NAME", "One variable of this environment to pass in. Repeatable."),
+    "secrets": (
+        "NAME[=file:PATH]",
+        "Pass in the variable NAME, or a file's content, in $SANDBOX_SECRETS/NAME; mask it. Repeatable.",
+    ),
     "start_timeout": ("TIME", "Deadline of the kernel's start."),
     "cell_timeout": ("TIME", "Deadline of each cell, e.g. 90, 5m, none."),
     "session_timeout": ("TIME", "Deadline of the kernel's whole life."),
@@ -53,7 +57,7 @@ HELP: Mapping[str, tuple[str, str]] = {
 _PREFIX = "policy_"
 """Before the names of our parameters, which must differ from those of each command's own."""
 
-_REPEATED = {"mounts": "--mount", "env": "--env"}
+_REPEATED = {"mounts": "--mount", "env": "--env", "secrets": "--secret"}
 
 
 def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,18 +91,29 @@ def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> Non
         str(parameter.name).removeprefix(_PREFIX),
         ",".join(value) if isinstance(value, tuple) else value,
     )
-    given[name] = ",".join(map(_absolute, text.split(","))) if name == "mounts" else text
+    complete = {"mounts": _absolute, "secrets": _absolute_secret}.get(name)
+    given[name] = ",".join(map(complete, text.split(","))) if complete else text
 
 
 def _absolute(mount: str) -> str:
     """Return a mount with ./x and ~ filled in: only a command line knows what they are relative to."""
     head, colon, mode = mount.strip().rpartition(":")
     path, ending = (head, colon + mode) if head and mode in ("ro", "rw") else (mount.strip(), "")
+    return _from_here(path) + ending
+
+
+def _absolute_secret(secret: str) -> str:
+    """Return a secret whose file's path is filled in likewise."""
+    head, source, path = secret.strip().partition("=file:")
+    return head + source + (_from_here(path) if source else "")
+
+
+def _from_here(path: str) -> str:
     written = os.path.expanduser(path)  # noqa: PTH111 -- Path's raises where there is no such user
     if not written or written.startswith("/"):
-        return written + ending
+        return written
     full = Path.cwd() / written
-    return f"{full.resolve() if '..' in full.parts else full}{ending}"
+    return str(full.resolve() if ".." in full.parts else full)
 
 
 def given(ctx: click.Context) -> dict[str, str]:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from sandbox_kernel.guest.profile import write_profile
+from sandbox_kernel.wire.supervision import SECRETS
 
 if TYPE_CHECKING:
     from sandbox_kernel.wire import Start
@@ -81,6 +82,7 @@ def start(order: Start, prepare: Callable[[], None]) -> Kernel:
     read, write = os.pipe()  # close-on-exec, as all that Python opens
     try:
         connection_file = _write_connection_file(order)
+        _write_secrets(order)
         if "IPYTHONDIR" in order.env:
             write_profile(order.env["IPYTHONDIR"])
         process = subprocess.Popen(
@@ -141,6 +143,19 @@ def _write_connection_file(order: Start) -> str:
     with open(descriptor, "w", encoding="ascii") as file:
         json.dump(info, file)
     return path
+
+
+def _write_secrets(order: Start) -> None:
+    """Put the granted secrets beside the connection file: in memory, for the kernel's user alone."""
+    if not order.secrets:
+        return
+    directory = os.path.join(order.runtime_dir, SECRETS)
+    os.mkdir(directory, 0o700)
+    for name, value in order.secrets.items():
+        path = os.path.join(directory, name)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+        with open(descriptor, "wb") as file:
+            file.write(value.encode("utf-8", "surrogateescape"))
 
 
 def _prefer_for_oom(pid: int) -> None:

@@ -13,7 +13,6 @@ may start the next launch on the same front at once.
 import atexit
 import contextlib
 import os
-import secrets
 import threading
 import time
 import weakref
@@ -22,6 +21,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from secrets import token_hex
 
 import zmq
 
@@ -33,6 +33,7 @@ from sandbox_kernel.host.engines.base import OUR_IMAGE, Engine, Launch, SandboxP
 from sandbox_kernel.host.front import Front
 from sandbox_kernel.host.guard import Guard, ViolationError
 from sandbox_kernel.host.janitor import JANITOR
+from sandbox_kernel.host.secrets import NO_SECRETS, Masks, Secrets, Tail
 from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tunnel
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import RemoteProtocolError, Signal
@@ -67,7 +68,12 @@ class Sandbox:
         front: Front,
         *,
         log: Callable[[str], None] = lambda _: None,
+        secrets: Secrets = NO_SECRETS,
     ) -> None:
+        """Take what a launch needs.
+
+        :param secrets: what the guest gets over its stream; engines never see it.
+        """
         self.policy = policy
         self.launch = launch
         self.engine = engine
@@ -76,6 +82,9 @@ class Sandbox:
         self.notices: list[Intent] = []
         """What the guard did to cells without ending the kernel, e.g. a deadline that interrupted one."""
         self._log = log
+        self._secrets = secrets
+        self._masks = Masks(secrets.values())
+        self._log_end = Tail(self._masks)
         self._logged = 0
         self._tail: deque[str] = deque(maxlen=200)
         self._started: Future[None] = Future()
@@ -183,7 +192,7 @@ class Sandbox:
                 self._publish_end(death, failure)
 
     def _serve(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Death:
-        inner = secrets.token_hex(32)
+        inner = token_hex(32)
         sockets = self.front.bind(context)
         started = time.monotonic()
         process = self.engine.start(self.policy, self.launch)
@@ -193,9 +202,11 @@ class Sandbox:
             process.kill()
         guard = Guard(self.policy, outer=self.front.key, inner=inner.encode())
         tunnel = self._open_tunnel(process, sockets, guard)
-        tunnel.tell(process.start_message._replace(key=inner))
+        tunnel.tell(self._secrets.into(process.start_message._replace(key=inner)))
         self._enter(process, tunnel)
         self._attend(tunnel, start_by=started + self.policy.start_timeout)
+        if rest := self._log_end.rest():
+            self._keep(rest)
         death = self._autopsy(process, tunnel, guard)
         if not tunnel.ready:
             raise StartError(self._why_not(death, tunnel))
@@ -280,6 +291,11 @@ class Sandbox:
         return f"{reason}\n{words}" if words else reason
 
     def _note(self, text: str) -> None:
+        if self._masks:
+            text = self._log_end.feed(text)
+        self._keep(text)
+
+    def _keep(self, text: str) -> None:
         self._tail.append(text)
         if self._logged < MAX_LOG:
             self._logged += len(text)

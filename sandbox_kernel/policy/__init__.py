@@ -20,6 +20,7 @@ from sandbox_kernel.policy.layers import ENVIRONMENT_PREFIX, FIELD_NAMES, Layer,
 from sandbox_kernel.policy.maxima import MAXIMA_NAMES, Maxima
 from sandbox_kernel.policy.names import refuse_unknown, spelled
 from sandbox_kernel.policy.profiles import PROFILES
+from sandbox_kernel.policy.secrets import Secret
 from sandbox_kernel.policy.units import GiB, KiB, MiB, format_seconds, format_size
 from sandbox_kernel.policy.value import Policy, policy_from_environment
 
@@ -35,6 +36,7 @@ __all__ = [
     "MiB",
     "Mount",
     "Policy",
+    "Secret",
     "WorkspaceMode",
     "format_seconds",
     "format_size",

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol, get_args
 
+from sandbox_kernel.policy.secrets import Secrets
 from sandbox_kernel.policy.units import (
     KiB,
     MiB,
@@ -304,6 +305,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "network": Choice(get_args(NetworkName)),
         "mounts": Texts(mount),
         "env": Texts(variable),
+        "secrets": Secrets(),
         "start_timeout": Number(
             1.0, "no kernel starts in less", ONE_YEAR, units=parse_seconds, text=format_seconds
         ),

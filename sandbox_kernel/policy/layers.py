@@ -13,7 +13,7 @@ from typing import Any, Final
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.policy.fields import KINDS, Choice
 from sandbox_kernel.policy.maxima import Maxima
-from sandbox_kernel.policy.names import quoted, refuse_unknown, spelled
+from sandbox_kernel.policy.names import quoted_for, refuse_unknown, spelled
 from sandbox_kernel.policy.profiles import PROFILES
 from sandbox_kernel.policy.units import UnusableError
 
@@ -76,4 +76,4 @@ def _read(kind: Any, layer: Layer, name: str) -> Any:
     try:
         return kind.read(written)
     except UnusableError as refusal:
-        raise PolicyError(f"{spelled(layer.source, name)}: {quoted(written)} {refusal}.") from None
+        raise PolicyError(f"{spelled(layer.source, name)}: {quoted_for(name, written)} {refusal}.") from None

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.policy.fields import KINDS, WORKSPACE_MODES, split_mount
-from sandbox_kernel.policy.names import quoted, refuse_unknown, spelled
+from sandbox_kernel.policy.names import quoted_for, refuse_unknown, spelled
+from sandbox_kernel.policy.secrets import Secret, split_secret
 from sandbox_kernel.policy.units import UnusableError
 
 _BOUNDED: Final = {
@@ -37,11 +38,13 @@ _BOUNDED: Final = {
         "code",
     )
 }
-_LISTED: Final = {"allowed_mounts": "mounts", "allowed_env": "env"}
+_LISTED: Final = {"allowed_mounts": "mounts", "allowed_env": "env", "allowed_secrets": "secrets"}
 
 MAXIMA_NAMES: Final = (*_BOUNDED, *_LISTED)
 """All names a maximum may have. `max_workspace` counts none < ro < rw; `allowed_mounts` names
-trees, in which every mount must lie, with the mode granted there; `allowed_env` names variables."""
+trees, in which every mount must lie, with the mode granted there; `allowed_env` names variables;
+`allowed_secrets` names secrets, of which only the source counts: what they are called inside is free.
+Without it, `allowed_env` and `allowed_mounts` say which variables and files secrets may come from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,16 @@ class Maxima:
             try:
                 bounds[field_name] = KINDS[field_name].read(written)
             except UnusableError as refusal:
-                raise PolicyError(f"{spelled(source, name)}: {quoted(written)} {refusal}.") from None
+                raise PolicyError(
+                    f"{spelled(source, name)}: {quoted_for(field_name, written)} {refusal}."
+                ) from None
         return cls(
             MappingProxyType({name: bound for name, bound in bounds.items() if bound is not None}), source
         )
 
     def lowered(self, name: str, value: Any) -> Any:
         """Return a value that nobody asked for, lowered to what is allowed."""
-        if name not in self.bounds or self._allows(name, value):
+        if self._allows(name, value):
             return value
         if name in _LISTED.values():
             return tuple(entry for entry in value if self._allows(name, (entry,)))
@@ -84,16 +89,29 @@ class Maxima:
 
         :raises PolicyError: names the request and the maximum.
         """
-        if name not in self.bounds or self._allows(name, value):
+        if self._allows(name, value):
             return
         show = KINDS[name].show
-        limit = next(key for key, of in {**_BOUNDED, **_LISTED}.items() if of == name)
-        allowed = f"{'at most ' if limit in _BOUNDED else 'only '}{show(self.bounds[name])}"
+        bound = self._binding(name, value)
+        limit = next(key for key, of in {**_BOUNDED, **_LISTED}.items() if of == bound)
+        allowed = f"{'at most ' if limit in _BOUNDED else 'only '}{KINDS[bound].show(self.bounds[bound])}"
         where = spelled(self.source, limit)
         raise PolicyError(f"{asked} asks for {show(value)}; the administrator allows {allowed} ({where}).")
 
+    def _binding(self, name: str, value: Any) -> str:
+        """Return the field whose bound a refused value is over: a secret's may be another one's."""
+        if name != "secrets" or name in self.bounds:
+            return name
+        refused = next(one for one in map(split_secret, value) if not self._allows_secret(one))
+        return "env" if refused.kind == "env" else "mounts"
+
     def _allows(self, name: str, value: Any) -> bool:
-        bound = self.bounds[name]
+        if name == "secrets":
+            return all(map(self._allows_secret, map(split_secret, value)))
+        return name not in self.bounds or self._within_bound(name, value, self.bounds[name])
+
+    @staticmethod
+    def _within_bound(name: str, value: Any, bound: Any) -> bool:
         match name:
             case "workspace":
                 return WORKSPACE_MODES.index(value) <= WORKSPACE_MODES.index(bound)
@@ -105,6 +123,15 @@ class Maxima:
                 return value is not None and value <= bound
             case _:
                 return bool(value <= bound)
+
+    def _allows_secret(self, secret: Secret) -> bool:
+        """Tell whether a secret may be granted: else it would be a way around the bounds of its source."""
+        if "secrets" in self.bounds:
+            return secret.source in {split_secret(entry).source for entry in self.bounds["secrets"]}
+        if secret.kind == "env":
+            return "env" not in self.bounds or secret.place in self.bounds["env"]
+        trees = self.bounds.get("mounts")
+        return trees is None or within_trees(Path(secret.place).resolve(), "ro", trees)
 
 
 def _within(entry: str, tree: str) -> bool:

@@ -31,6 +31,11 @@ def quoted(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
+def quoted_for(field: str, value: object) -> str:
+    """Return a field's value as it was written, unless it may hold a secret itself by mistake."""
+    return "what is written there, not repeated here," if field == "secrets" else quoted(value)
+
+
 def refuse_unknown(names: Iterable[object], known: Iterable[str], source: str) -> None:
     """Refuse the first name that is not known, with the nearest one that is.
 

@@ -9,7 +9,8 @@ from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.policy.fields import KINDS, EngineName, Mount, NetworkName, WorkspaceMode, split_mount
 from sandbox_kernel.policy.layers import FIELD_NAMES, Layer, layer_from_environment, resolve
 from sandbox_kernel.policy.maxima import Maxima, within_trees
-from sandbox_kernel.policy.names import quoted
+from sandbox_kernel.policy.names import quoted, quoted_for
+from sandbox_kernel.policy.secrets import Secret, split_secret
 from sandbox_kernel.policy.units import MiB, UnusableError
 
 
@@ -48,6 +49,8 @@ class Policy:
     """More paths of the host that are visible inside, each "PATH:ro" or "PATH:rw"."""
     env: tuple[str, ...] = ()
     """Names of the host's environment variables that the kernel may see."""
+    secrets: tuple[str, ...] = ()
+    """Secrets that the kernel gets and that are masked in what it says; names and sources, never values."""
     start_timeout: float = 60.0
     """Longest start of a kernel, until it answers: what jupyter_client itself waits."""
     cell_timeout: float | None = None
@@ -80,7 +83,7 @@ class Policy:
             try:
                 object.__setattr__(self, name, kind.check(value))
             except UnusableError as refusal:
-                raise PolicyError(f"Policy.{name}: {quoted(value)} {refusal}.") from None
+                raise PolicyError(f"Policy.{name}: {quoted_for(name, value)} {refusal}.") from None
         for name in ("image", "runtime"):
             if self.engine == "bubblewrap" and getattr(self, name):
                 raise PolicyError(
@@ -120,6 +123,10 @@ class Policy:
     def granted_mounts(self) -> tuple[Mount, ...]:
         """Return `mounts` as paths and modes."""
         return tuple(split_mount(entry) for entry in self.mounts)
+
+    def granted_secrets(self) -> tuple[Secret, ...]:
+        """Return `secrets` as their parts."""
+        return tuple(split_secret(entry) for entry in self.secrets)
 
     def may_mount(self, real: str, *, writable: bool) -> bool:
         """Tell whether a directory or file, by its path without links, may be mounted so."""

@@ -20,6 +20,7 @@ from sandbox_kernel.wire.frames import (
 from sandbox_kernel.wire.outbox import MAX_BUFFERS, Outbox
 from sandbox_kernel.wire.supervision import (
     MAX_LOG_CHARACTERS,
+    SECRETS,
     Counters,
     Hello,
     KernelExit,
@@ -39,6 +40,7 @@ __all__ = [
     "MAX_LOG_CHARACTERS",
     "MAX_PARTS",
     "MAX_SUPERVISION_BYTES",
+    "SECRETS",
     "WIRE_VERSION",
     "Channel",
     "Counters",

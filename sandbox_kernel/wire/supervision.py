@@ -9,6 +9,7 @@ The messages are named tuples: to import dataclasses would delay every kernel's 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, NamedTuple, Union
@@ -33,6 +34,12 @@ MAX_NUMBER = 2**63 - 1
 """Largest count of anything: what a C library holds, and enough for bytes."""
 
 
+SECRETS = "secrets"
+"""The directory below Start.runtime_dir that holds the granted secrets, one file each."""
+
+_FILE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
 class Start(NamedTuple):
     """Host to guest, first and once: the kernel to start."""
 
@@ -51,6 +58,8 @@ class Start(NamedTuple):
     """Most open files of a process of the kernel (RLIMIT_NOFILE)."""
     pids: int | None
     """Most processes of the kernel's user (RLIMIT_NPROC); None: set by other means."""
+    secrets: dict[str, str] = {}  # noqa: RUF012 - a named tuple's default, which nobody changes
+    """Name → content of the files that `SECRETS` in the private directory gets."""
 
 
 class Signal(NamedTuple):
@@ -210,6 +219,13 @@ def _variables(value: Any) -> dict[str, str]:
     return {_word(name): _word(text) for name, text in value.items()}
 
 
+def _files(value: Any) -> dict[str, str]:
+    files = _variables(value)
+    if any(_FILE.fullmatch(name) is None for name in files):
+        raise _UnfitError("has a file with an impossible name")
+    return files
+
+
 def _limits(value: Any) -> dict[str, int | str]:
     if not isinstance(value, dict) or len(value) > MAX_LIMITS:
         raise _UnfitError(f"is not an object of up to {MAX_LIMITS} limits")
@@ -239,6 +255,7 @@ _KIND_OF: dict[type[Any], tuple[str, dict[str, _Check]]] = {
             "key": _word,
             "files": _integer(1, MAX_NUMBER),
             "pids": _optional(_integer(1, MAX_NUMBER)),
+            "secrets": _files,
         },
     ),
     Signal: ("signal", {"signum": _integer(1, 64)}),
