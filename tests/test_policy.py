@@ -495,3 +495,77 @@ def test_format_size(size, text):
 def test_format_seconds(seconds, text):
     """Times are shown in hours, minutes and seconds."""
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("TOKEN", ("TOKEN",)),
+        (["TOKEN:file=env:TOKEN", "TOKEN"], ("TOKEN",)),
+        ("A:env, B=file:/run/secrets/b", ("A:env", "B=file:/run/secrets/b")),
+        ("A=env:B", ("A=env:B",)),
+    ],
+)
+def test_secrets_are_named(written, read):
+    """A secret is a name, how it gets in, and where it is from; each in one way, the shortest."""
+    policy = Policy.from_settings({"secrets": written})
+    assert policy.secrets == read
+    assert Policy.from_settings(policy.to_dict()) == policy
+
+
+NO_SECRETS = [
+    "TOKEN=hunter2hunter2",
+    "user:hunter2hunter2",
+    ["A", "A:env"],
+    {"A": "hunter2hunter2"},
+    [{"A": "hunter2hunter2"}],
+    "A=file:hunter2hunter2",
+    "A=file:/hunter2hunter2/../x",
+    "A=env:hunter2-hunter2",
+    ["A=hunter2hunter2\n"],
+    "../hunter2hunter2",
+]
+
+
+@pytest.mark.parametrize("written", NO_SECRETS)
+def test_a_refused_secret_is_not_repeated(written):
+    """Whoever writes the value itself by mistake does not find it in a log."""
+    message = refusal({"secrets": written})
+    assert "secrets" in message
+    assert "hunter2" not in message
+    with pytest.raises(PolicyError) as caught:
+        Policy(secrets=written)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("maxima", "asked", "named"),
+    [
+        ({"allowed_secrets": ["TOKEN"]}, "X=env:OTHER", "allowed_secrets"),
+        ({"allowed_secrets": ["TOKEN"]}, "TOKEN=file:/etc/token", "allowed_secrets"),
+        ({"allowed_secrets": []}, "TOKEN", "allowed_secrets"),
+        ({"allowed_env": ["LANG"]}, "LANG=env:TOKEN", "allowed_env"),
+        ({"allowed_mounts": ["/data"]}, "T=file:/etc/token", "allowed_mounts"),
+    ],
+)
+def test_secrets_within_bounds(maxima, asked, named):
+    """An administrator says where secrets may come from; else they are no way around other bounds."""
+    assert named in refusal({"secrets": asked}, maxima=maxima)
+
+
+@pytest.mark.parametrize(
+    ("maxima", "asked"),
+    [
+        (
+            {"allowed_secrets": ["TOKEN", "B=file:/etc/b"], "allowed_env": [], "allowed_mounts": []},
+            "X=env:TOKEN",
+        ),
+        ({"allowed_secrets": ["B=file:/etc/b"], "allowed_mounts": []}, "OTHER:env=file:/etc/b"),
+        ({"allowed_env": ["TOKEN"]}, "TOKEN"),
+        ({"allowed_mounts": ["/data"]}, "T=file:/data/token"),
+        ({"allowed_mounts": ["/data"]}, "TOKEN"),
+    ],
+)
+def test_allowed_secrets(maxima, asked):
+    """Of a secret that is allowed only the source counts."""
+    assert Policy.from_settings({"secrets": asked}, maxima=maxima).secrets == (asked,)

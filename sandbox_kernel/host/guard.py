@@ -27,6 +27,7 @@ from sandbox_kernel.host.hygiene import (
 )
 from sandbox_kernel.host.jupyter import EMPTY, MalformedMessageError, RawMessage, Signer, compose
 from sandbox_kernel.host.ledger import Ledger, Request
+from sandbox_kernel.host.secrets.masks import Masks, Tail
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.wire import Channel, Message, Oversized, Part
 
@@ -101,6 +102,7 @@ class Guard:
         inner: bytes,
         filters: Sequence[Filter] = (),
         observer: Observer | None = None,
+        masks: Masks | None = None,
     ) -> None:
         self.ledger = Ledger()
         self.shutdown_requested = False
@@ -113,6 +115,10 @@ class Guard:
         self._policy = policy
         self._filters = tuple(filters)
         self._observer = observer or Observer()
+        self._masks = masks or None  # without secrets nothing is searched
+        self._tails = {name: Tail(masks) for name in ("stdout", "stderr")} if masks else {}
+        self._tails_of: tuple[str, bytes] = ("", EMPTY)
+        """Whose output is held back: the parent's id, and its header."""
         self._budget = Budget(policy.output)
         self._outer = Signer(outer)
         self._inner = Signer(inner)
@@ -227,20 +233,42 @@ class Guard:
         """Read the rest of a message and return it as clients get it: clean, signed, never twice the same."""
         raw = read.raw
         self._inner.check(raw)
-        _, metadata = read_object(raw.metadata, "metadata", limit=MAX_METADATA)
+        notes, metadata = read_object(raw.metadata, "metadata", limit=MAX_METADATA)
         content, content_bytes = read_object(raw.content, "content")
-        shaped = self._filtered(read.msg_type, shape(read.msg_type, content))
-        self._passed += 1
         request = self.ledger.find(read.parent_id)
+        parent = request.header if request else json_bytes(read.parent)
+        shaped = shape(read.msg_type, content)
+        if self._masks:
+            raw = replace(raw, buffers=tuple(map(self._masks.buffer, raw.buffers)))
+            metadata = json_bytes(self._masks.json(notes))
+            shaped = self._masked(self._masks, read, shaped, parent)
+        shaped = self._filtered(read.msg_type, shaped)
+        self._passed += 1
         clean = replace(
             raw,
             identities=raw.identities if identities is None else identities,
             header=json_bytes({**read.header, "msg_id": f"{self._series}-{self._passed}"}),
-            parent=request.header if request else json_bytes(read.parent),
+            parent=parent,
             metadata=metadata,
             content=content_bytes if shaped == content else json_bytes(shaped),
         )
         return self._outer.parts(clean)
+
+    def _masked(self, masks: Masks, read: _Envelope, content: Json, parent: bytes) -> Json:
+        """Return the content without known secrets; hold back the end of a stream that may be half of one."""
+        if read.msg_type != "stream":
+            clean: Json = masks.json(content)
+            return clean
+        self._tails_of = read.parent_id, parent
+        return {**content, "text": self._tails[content["name"]].feed(content["text"])}
+
+    def _release(self) -> Iterator[ToClient]:
+        """Yield what was held back of streams: nothing that follows belongs to it."""
+        for name, tail in self._tails.items():
+            if text := tail.rest():
+                stream = self._filtered("stream", {"name": name, "text": text})
+                raw = compose("stream", stream, parent=self._tails_of[1], identities=self._topic)
+                yield ToClient(Channel.IOPUB, self._outer.parts(raw))
 
     def _filtered(self, msg_type: str, content: Json) -> Json:
         for change in self._filters:
@@ -258,6 +286,8 @@ class Guard:
     def _published(self, read: _Envelope) -> Iterator[Action]:
         if read.msg_type not in PUBLISHED:
             raise MalformedMessageError("a message of a type that kernels do not publish")
+        if self._tails and (read.msg_type != "stream" or read.parent_id != self._tails_of[0]):
+            yield from self._release()
         self._topic = read.raw.identities[:1] or self._topic
         if read.msg_type == "status" and read.raw.size <= MAX_HEADER:
             yield from self._status(read)
@@ -291,15 +321,16 @@ class Guard:
         if request and request.executes and idle:
             request.held_idle = self._sealed(read)
         elif idle and self.ledger.take_idle(read.parent_id):
-            yield self._pass_idle(self._sealed(read))
+            yield self._pass_idle(self._sealed(read), read.parent_id)
         elif self._budget.charge(0):
             yield ToClient(Channel.IOPUB, self._sealed(read))
 
-    def _pass_idle(self, sealed: tuple[Part, ...]) -> ToClient:
+    def _pass_idle(self, sealed: tuple[Part, ...], msg_id: str) -> ToClient:
         """Return the one idle that a client's message is owed; with it the output of the message ends.
 
         The reply is no such end: it overtakes output that was published before it.
         """
+        self._observer.output_ended(msg_id, self._budget.spent, self._budget.dropped)
         self._budget.open()
         return ToClient(Channel.IOPUB, sealed)
 
@@ -324,7 +355,7 @@ class Guard:
         self.ledger.settle(request)
         yield ToClient(channel, sealed)
         if request.held_idle and self.ledger.take_idle(request.msg_id):
-            yield self._pass_idle(request.held_idle)
+            yield self._pass_idle(request.held_idle, request.msg_id)
 
     def _tell_end(self, request: Request, status: str) -> None:
         self._observer.cell_ended(Cell(request, status, self._budget.spent, self._budget.dropped))
@@ -369,6 +400,7 @@ class Guard:
 
     def last_words(self, death: Death) -> Iterator[ToClient]:
         """Yield what tells the clients of open cells why there will be no more."""
+        yield from self._release()
         for number, request in enumerate(list(self.ledger.executing())):
             if number == 0:
                 yield from self._fail(request, _NAMES.get(death.kind, "KernelDied"), death.sentence)

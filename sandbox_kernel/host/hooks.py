@@ -42,5 +42,11 @@ class Observer:
     def cell_ended(self, cell: Cell) -> None:
         """A cell was answered, by the kernel or for it."""
 
+    def output_ended(self, msg_id: str, shown: int, dropped: int) -> None:
+        """All that a client's message led to was published; a cell's reply overtakes its output, so later.
+
+        The bytes are those of all output since the last such end, as they were charged.
+        """
+
     def refused(self, what: str) -> None:
         """The kernel broke a rule; what it sent was dropped."""

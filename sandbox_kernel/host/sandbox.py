@@ -200,7 +200,7 @@ class Sandbox:
             self._process = process
         if self._intent:
             process.kill()
-        guard = Guard(self.policy, outer=self.front.key, inner=inner.encode())
+        guard = Guard(self.policy, outer=self.front.key, inner=inner.encode(), masks=self._masks)
         tunnel = self._open_tunnel(process, sockets, guard)
         tunnel.tell(self._secrets.into(process.start_message._replace(key=inner)))
         self._enter(process, tunnel)

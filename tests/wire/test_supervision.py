@@ -24,6 +24,7 @@ START = Start(
 MESSAGES = [
     START,
     START._replace(pids=None, env={}, cwd="/bad\udcff"),
+    START._replace(secrets={"TOKEN": "value\n\udcff"}),
     Signal(2),
     Hello(1, "0.1.0", "3.11.7", {"files": 1024, "memory": "max", "as": -1}),
     Ready(),
@@ -73,6 +74,9 @@ UNFIT = {
     "a variable without a name": variant(START, env={"": "x"}),
     "a variable with = in its name": variant(START, env={"A=B": "x"}),
     "no files at all": variant(START, files=0),
+    "a secret with a path for a name": variant(START, secrets={"../x": "y"}),
+    "a secret with a dot for a name": variant(START, secrets={".": "y"}),
+    "a number for a secret": variant(START, secrets={"X": 1}),
     "half a process": variant(START, pids=0.5),
     "signal 0": variant(Signal(2), signum=0),
     "signal 65": variant(Signal(2), signum=65),
