@@ -44,12 +44,14 @@ class Ran:
 class Kernel:
     """A launch with one client on it."""
 
-    def __init__(self, engine, policy, directory, *, argv=KERNEL_ARGV, front=None, wait=True, env=None):
+    def __init__(
+        self, engine, policy, directory, *, argv=KERNEL_ARGV, front=None, wait=True, env=None, **options
+    ):
         self.front = front or Front.create()
         self._own_front = front is None
         launch = Launch(argv, directory, secrets.token_hex(8), env or {})
         self.log: list[str] = []
-        self.sandbox = Sandbox(policy, launch, engine, self.front, log=self.log.append)
+        self.sandbox = Sandbox(policy, launch, engine, self.front, log=self.log.append, **options)
         self.started = self.sandbox.start()
         self.clients: list[BlockingKernelClient] = []
         if wait:
