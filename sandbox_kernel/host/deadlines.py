@@ -1,13 +1,15 @@
-"""When a cell or a whole session has run long enough, and what then.
+"""When a cell, an idle kernel or a whole session has lasted long enough, and what then.
 
 Interrupt first, so that the user keeps the kernel's state; if that has not helped within
-GRACE seconds, the end. Times are monotonic: a clock that is set does not matter.
+GRACE seconds, the end. An idle kernel has nothing to interrupt. Times are monotonic: a clock
+that is set does not matter.
 """
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sandbox_kernel.policy import Policy
+from sandbox_kernel.policy import Policy, format_seconds
 
 GRACE = 5.0
 """Seconds between the interrupt and the end: `finally` blocks need time, loops that swallow do not."""
@@ -20,6 +22,17 @@ class Verdict(enum.Enum):
     END = enum.auto()
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deadline that has passed."""
+
+    verdict: Verdict
+    sentence: str
+    """What the user is to be told."""
+    cell: str | None = None
+    """The id of the cell that it was for, None if for the whole kernel."""
+
+
 @dataclass(slots=True)
 class _Clock:
     """One deadline that runs."""
@@ -27,51 +40,61 @@ class _Clock:
     allowed: float
     what: str
     begun: float
-    interrupted: bool = False
+    cell: str | None = None
+    verdict: Verdict = Verdict.INTERRUPT
 
     @property
     def due(self) -> float:
-        return self.begun + self.allowed + (GRACE if self.interrupted else 0.0)
+        return self.begun + self.allowed
 
-    def sentence(self) -> str:
-        return f"The deadline of {self.allowed:g} s for {self.what} passed."
+    def pass_(self) -> Due:
+        """Return what is due, and run on to what will be due next."""
+        sentence = f"The deadline of {format_seconds(self.allowed)} for {self.what} passed."
+        due = Due(self.verdict, sentence, self.cell)
+        self.verdict = Verdict.END
+        self.begun += GRACE
+        return due
 
 
 @dataclass(slots=True)
 class Deadlines:
-    """The deadlines of one sandbox; feed it the running request and the time."""
+    """The deadlines of one sandbox; feed it the running cells, the clients' requests and the time."""
 
     policy: Policy
-    passed: str | None = None
-    """What the user is to be told about the last verdict."""
     _session: _Clock | None = None
-    _cell: _Clock | None = None
-    _running: str | None = field(default=None)
+    _idle: _Clock | None = None
+    _cells: dict[str, _Clock] = field(default_factory=dict)
 
     def begin(self, now: float) -> None:
-        """Start the session's clock."""
+        """Start the clocks of the session and of idling."""
         if self.policy.session_timeout is not None:
             self._session = _Clock(self.policy.session_timeout, "this session", now)
+        if self.policy.idle_timeout is not None:
+            what = "a kernel that nobody uses"
+            self._idle = _Clock(self.policy.idle_timeout, what, now, verdict=Verdict.END)
 
-    def observe(self, running: str | None, now: float) -> None:
-        """Note which request runs; a new one starts the cell's clock."""
-        if running == self._running:
-            return
-        self._running = running
-        allowed = self.policy.cell_timeout
-        self._cell = _Clock(allowed, "a cell", now) if running and allowed is not None else None
+    def asked(self, now: float) -> None:
+        """Note that a client wants something of the kernel."""
+        if self._idle:
+            self._idle.begun = now
+
+    def observe(self, running: Iterable[str], now: float) -> None:
+        """Note which cells run; each new one has a clock of its own."""
+        allowed, clocks = self.policy.cell_timeout, self._cells
+        self._cells = {}
+        for cell in running:
+            self.asked(now)
+            if allowed is not None:
+                self._cells[cell] = clocks.get(cell) or _Clock(allowed, "a cell", now, cell)
 
     def next_due(self) -> float | None:
         """Return the time of the next verdict, None if there will be none."""
-        return min((clock.due for clock in (self._session, self._cell) if clock), default=None)
+        return min((clock.due for clock in self._running()), default=None)
 
-    def verdict(self, now: float) -> Verdict | None:
+    def verdict(self, now: float) -> Due | None:
         """Return what is due, once."""
-        for clock in (self._session, self._cell):
-            if clock and now >= clock.due:
-                self.passed = clock.sentence()
-                if clock.interrupted:
-                    return Verdict.END
-                clock.interrupted = True
-                return Verdict.INTERRUPT
-        return None
+        passed = next((clock for clock in self._running() if now >= clock.due), None)
+        return passed.pass_() if passed else None
+
+    def _running(self) -> Iterable[_Clock]:
+        return (clock for clock in (self._session, self._idle, *self._cells.values()) if clock)

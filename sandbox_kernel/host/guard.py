@@ -4,43 +4,49 @@ Feed it what a client or the guest has sent; it returns what is to be sent on, a
 What comes out of a sandbox is hostile: the kernel's key is in the hands of user code, so a
 signature proves nothing but good order, and each message is read, checked against the
 requests that were really made, repaired to what clients can hold, and charged to a budget.
+
+What a guard holds, whatever its kernel sends, is one message under way, the ledger (which
+clients write) and the budget's few numbers.
 """
 
 import logging
-import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 
+from sandbox_kernel.host.admission import Admission
 from sandbox_kernel.host.budget import Budget
 from sandbox_kernel.host.deaths import Death
 from sandbox_kernel.host.hooks import Cell, Filter, Observer
 from sandbox_kernel.host.hygiene import (
     MAX_HEADER,
-    MAX_METADATA,
     Json,
     UncleanMessageError,
-    clean_header,
-    json_bytes,
     read_object,
-    shape,
 )
-from sandbox_kernel.host.jupyter import EMPTY, MalformedMessageError, RawMessage, Signer, compose
+from sandbox_kernel.host.jupyter import EMPTY, MalformedMessageError, RawMessage, Signer
 from sandbox_kernel.host.ledger import Ledger, Request
-from sandbox_kernel.host.secrets.masks import Masks, Tail
+from sandbox_kernel.host.reading import Envelope, Reader
+from sandbox_kernel.host.secrets.masks import Masks
+from sandbox_kernel.host.speech import Action, Speech, ToClient, ToGuest, error
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.wire import Channel, Message, Oversized, Part
 
-log = logging.getLogger(__name__)
+__all__ = ["Action", "Guard", "ToClient", "ToGuest", "ViolationError"]
 
-MAX_IDENTITIES = 8
-"""Routing parts before a message: a client has one, a proxy in front of it adds one."""
+log = logging.getLogger(__name__)
 
 MAX_REFUSED = 10_000
 """Messages that may break a rule before the sandbox is ended: a kernel in order sends none."""
 
 MAX_BEATS = 100
 """Heartbeats on their way at once: each client sends its next after the last has come back."""
+
+MAX_REPLY = 16 << 20
+"""Bytes of a reply: a long history or an object's whole documentation has a few."""
+
+FREE_REPLY = 256 << 10
+"""Bytes of a reply that are not charged to the cell that runs: its client has asked for them."""
 
 PUBLISHED = frozenset(
     (
@@ -50,45 +56,11 @@ PUBLISHED = frozenset(
 )
 """What a kernel may publish: the protocol's list. iopub_welcome is ours to send, per client."""
 
-
-@dataclass(frozen=True, slots=True)
-class ToGuest:
-    """Parts to send into the sandbox."""
-
-    channel: Channel
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ToClient:
-    """Parts to send to a client (or, on iopub, to all that listen)."""
-
-    channel: Channel
-    parts: tuple[Part, ...]
-
-
-Action = ToGuest | ToClient
+_OUTPUTS = frozenset(("display_data", "execute_result", "error"))
 
 
 class ViolationError(Exception):
     """The kernel broke the rules too often to be listened to any longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Envelope:
-    """A message of the guest of which only the small parts were read."""
-
-    raw: RawMessage
-    header: Json
-    parent: Json
-
-    @property
-    def msg_type(self) -> str:
-        return str(self.header["msg_type"])
-
-    @property
-    def parent_id(self) -> str:
-        return str(self.parent.get("msg_id", ""))
 
 
 class Guard:
@@ -103,8 +75,10 @@ class Guard:
         filters: Sequence[Filter] = (),
         observer: Observer | None = None,
         masks: Masks | None = None,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.ledger = Ledger()
+        self.budget = Budget(policy, now)
         self.shutdown_requested = False
         self.kernel_ready = False
         """Set by the owner once the kernel answers itself."""
@@ -113,20 +87,13 @@ class Guard:
         self.before_reply: Callable[[], Iterable[str]] = tuple
         """Asked when a cell has been answered, for sentences that its user should read."""
         self._policy = policy
-        self._filters = tuple(filters)
         self._observer = observer or Observer()
-        self._masks = masks or None  # without secrets nothing is searched
-        self._tails = {name: Tail(masks) for name in ("stdout", "stderr")} if masks else {}
-        self._tails_of: tuple[str, bytes] = ("", EMPTY)
-        """Whose output is held back: the parent's id, and its header."""
-        self._budget = Budget(policy.output)
-        self._outer = Signer(outer)
         self._inner = Signer(inner)
-        self._topic: tuple[bytes, ...] = (b"kernel.sandbox",)
+        signer = Signer(outer)
+        self._speech = Speech(signer)
+        self._admission = Admission(policy, self.ledger, outer=signer, observer=self._observer)
+        self._reader = Reader(self.ledger, outer=signer, inner=self._inner, filters=filters, masks=masks)
         self._beats: deque[tuple[bytes, ...]] = deque(maxlen=MAX_BEATS)
-        self._series = secrets.token_hex(4)
-        self._passed = 0
-        self._last_parent: tuple[bytes, Json] = (EMPTY, {})
 
     # From the clients, who are trusted with the key but not to be right.
 
@@ -137,16 +104,17 @@ class Guard:
             return
         try:
             raw = RawMessage.from_parts(parts)
-            self._outer.check(raw)
-            header, _ = read_object(raw.header, "a header", limit=MAX_HEADER)
-            clean_header(header)
-        except (MalformedMessageError, UncleanMessageError) as error:
-            log.warning("A client sent %s on %s; it was dropped.", error, channel.name)
+            request = self._admission.read(channel, raw)
+        except (MalformedMessageError, UncleanMessageError) as broken:
+            log.warning("A client sent %s on %s; it was dropped.", broken, channel.name)
             return
-        if header["msg_type"] == "execute_request" and len(raw.content) > self._policy.code:
-            yield from self._refuse_code(channel, raw)
+        if request.executes and (refusal := self._admission.refusal(request, raw)):
+            yield self._speech.status("busy", request.header)
+            yield from self._fail(request, *refusal)
             return
-        self._enter(channel, raw, header)
+        if request.msg_type != "input_reply":
+            self.ledger.enter(request)
+        self.shutdown_requested |= request.msg_type == "shutdown_request"
         yield ToGuest(channel, self._inner.parts(raw))
 
     def _beat_of_client(self, parts: tuple[Part, ...]) -> Action:
@@ -154,34 +122,6 @@ class Guard:
             return ToClient(Channel.HEARTBEAT, parts)
         self._beats.append(tuple(map(bytes, parts)))
         return ToGuest(Channel.HEARTBEAT, parts)
-
-    def _enter(self, channel: Channel, raw: RawMessage, header: Json) -> None:
-        msg_type: str = header["msg_type"]
-        self.ledger.owe_idle(header["msg_id"])
-        if msg_type == "shutdown_request":
-            self.shutdown_requested = True
-        if msg_type.endswith("_request"):
-            request = Request(header["msg_id"], msg_type, channel, raw.identities, raw.header)
-            if request.executes:
-                self._note_cell(request, raw)
-            self.ledger.enter(request)
-
-    def _note_cell(self, request: Request, raw: RawMessage) -> None:
-        try:
-            content, _ = read_object(raw.content, "content")
-        except UncleanMessageError:  # the kernel will not run it either
-            content = {"allow_stdin": False}
-        request.allow_stdin = content.get("allow_stdin", True) is True  # the protocol's default
-        self._observer.cell_asked(request, str(content.get("code", "")))
-
-    def _refuse_code(self, channel: Channel, raw: RawMessage) -> Iterator[Action]:
-        sentence = (
-            f"This cell has {format_size(len(raw.content))} of code; "
-            f"the policy of this kernel allows {format_size(self._policy.code)} ('code')."
-        )
-        request = Request("", "execute_request", channel, raw.identities, raw.header)
-        yield self._publish("status", {"execution_state": "busy"}, request)
-        yield from self._fail(request, "CodeTooLarge", sentence)
 
     # From the guest, who is hostile.
 
@@ -196,9 +136,13 @@ class Guard:
             yield from self._beat(message)
         else:
             try:
-                yield from self._route(message.channel, self._open(message))
-            except (MalformedMessageError, UncleanMessageError) as error:
-                self._refuse(f"{error} on {message.channel.name}")
+                yield from self._route(message.channel, self._reader.open(message))
+            except MalformedMessageError as refusal:
+                self._refuse(f"{refusal} on {message.channel.name}")
+            except UncleanMessageError as refusal:
+                self._refuse(f"{refusal} on {message.channel.name}")
+                if message.channel is Channel.IOPUB:
+                    yield from self._tell_once("unclean", f"An output is not shown: it has {refusal}.")
 
     def _refuse(self, what: str) -> None:
         self.refused += 1
@@ -214,68 +158,7 @@ class Guard:
             self._beats.remove(parts)
             yield ToClient(message.channel, parts)
 
-    def _open(self, message: Message) -> _Envelope:
-        """Read the small parts: they decide whether the large ones are worth reading."""
-        raw = RawMessage.from_parts(message.parts)
-        if len(raw.identities) > MAX_IDENTITIES or any(len(part) > 255 for part in raw.identities):
-            raise MalformedMessageError("a message with a strange address")
-        header, _ = read_object(raw.header, "a header", limit=MAX_HEADER)
-        return _Envelope(raw, clean_header(header), self._parent_of(raw))
-
-    def _parent_of(self, raw: RawMessage) -> Json:
-        """Read the parent header, unless it is the one of the message before: outputs come in long rows."""
-        if raw.parent != self._last_parent[0]:
-            parent, _ = read_object(raw.parent, "a parent header", limit=MAX_HEADER)
-            self._last_parent = raw.parent, clean_header(parent) if parent else {}
-        return self._last_parent[1]
-
-    def _sealed(self, read: _Envelope, *, identities: tuple[bytes, ...] | None = None) -> tuple[Part, ...]:
-        """Read the rest of a message and return it as clients get it: clean, signed, never twice the same."""
-        raw = read.raw
-        self._inner.check(raw)
-        notes, metadata = read_object(raw.metadata, "metadata", limit=MAX_METADATA)
-        content, content_bytes = read_object(raw.content, "content")
-        request = self.ledger.find(read.parent_id)
-        parent = request.header if request else json_bytes(read.parent)
-        shaped = shape(read.msg_type, content)
-        if self._masks:
-            raw = replace(raw, buffers=tuple(map(self._masks.buffer, raw.buffers)))
-            metadata = json_bytes(self._masks.json(notes))
-            shaped = self._masked(self._masks, read, shaped, parent)
-        shaped = self._filtered(read.msg_type, shaped)
-        self._passed += 1
-        clean = replace(
-            raw,
-            identities=raw.identities if identities is None else identities,
-            header=json_bytes({**read.header, "msg_id": f"{self._series}-{self._passed}"}),
-            parent=parent,
-            metadata=metadata,
-            content=content_bytes if shaped == content else json_bytes(shaped),
-        )
-        return self._outer.parts(clean)
-
-    def _masked(self, masks: Masks, read: _Envelope, content: Json, parent: bytes) -> Json:
-        """Return the content without known secrets; hold back the end of a stream that may be half of one."""
-        if read.msg_type != "stream":
-            clean: Json = masks.json(content)
-            return clean
-        self._tails_of = read.parent_id, parent
-        return {**content, "text": self._tails[content["name"]].feed(content["text"])}
-
-    def _release(self) -> Iterator[ToClient]:
-        """Yield what was held back of streams: nothing that follows belongs to it."""
-        for name, tail in self._tails.items():
-            if text := tail.rest():
-                stream = self._filtered("stream", {"name": name, "text": text})
-                raw = compose("stream", stream, parent=self._tails_of[1], identities=self._topic)
-                yield ToClient(Channel.IOPUB, self._outer.parts(raw))
-
-    def _filtered(self, msg_type: str, content: Json) -> Json:
-        for change in self._filters:
-            content = change(msg_type, content)
-        return content
-
-    def _route(self, channel: Channel, read: _Envelope) -> Iterator[Action]:
+    def _route(self, channel: Channel, read: Envelope) -> Iterator[Action]:
         if channel is Channel.IOPUB:
             yield from self._published(read)
         elif channel is Channel.STDIN:
@@ -283,82 +166,144 @@ class Guard:
         else:
             yield from self._replies(channel, read)
 
-    def _published(self, read: _Envelope) -> Iterator[Action]:
+    # Published
+
+    def _published(self, read: Envelope) -> Iterator[Action]:
         if read.msg_type not in PUBLISHED:
             raise MalformedMessageError("a message of a type that kernels do not publish")
-        if self._tails and (read.msg_type != "stream" or read.parent_id != self._tails_of[0]):
-            yield from self._release()
-        self._topic = read.raw.identities[:1] or self._topic
-        if read.msg_type == "status" and read.raw.size <= MAX_HEADER:
+        for held in self._reader.release(read):
+            yield self._speech.publish("stream", held.content, held.parent)
+        self._speech.topic = read.raw.identities[:1] or self._speech.topic
+        if read.msg_type == "shutdown_reply" and not self.shutdown_requested:
+            raise MalformedMessageError("a farewell that nobody asked for")
+        if read.msg_type == "status":
             yield from self._status(read)
-        elif self._budget.charge(read.raw.size):
+        elif read.raw.size > self._policy.message:
+            yield from self._too_large(read.raw.size)
+        elif not self.budget.charge(read.raw.size):
+            yield from self._end_of_output(read)
+        else:
             yield from self._pass_output(read)
-        elif self._budget.notice_due():
-            yield self._output_notice(self._source_of(read))
 
-    def _source_of(self, read: _Envelope) -> bytes:
-        """Return the header of the request that output belongs to; its reply may have overtaken it."""
-        request = self.ledger.find(read.parent_id)
-        if request is None and self.ledger.owes_idle(read.parent_id):
-            return json_bytes(read.parent)
-        return self._running(request)
+    def _pass_output(self, read: Envelope) -> Iterator[Action]:
+        sealed = self._reader.seal(read)
+        if not self._is_room_for(read.msg_type, sealed.content):
+            self.budget.drop(read.raw.size)
+            yield from self._end_of_output(read)
+            return
+        if read.request:  # more output: the idle that was said before it was not true
+            read.request.held_idle = None
+        yield ToClient(Channel.IOPUB, sealed.parts)
 
-    def _running(self, request: Request | None = None) -> bytes:
-        request = request or self.ledger.running()
-        return request.header if request else EMPTY
+    def _is_room_for(self, msg_type: str, content: Json) -> bool:
+        if msg_type == "clear_output":
+            self.budget.clear_outputs()
+        if msg_type == "stream":
+            return self.budget.add_output(content["name"])
+        return msg_type not in _OUTPUTS or self.budget.add_output(msg_type)
 
-    def _pass_output(self, read: _Envelope) -> Iterator[Action]:
-        sealed = self._sealed(read)
-        request = self.ledger.find(read.parent_id)
-        if request:  # more output: the idle that was said before it was not true
-            request.held_idle = None
-        yield ToClient(Channel.IOPUB, sealed)
+    def _end_of_output(self, read: Envelope) -> Iterator[Action]:
+        sentence = self.budget.notice()
+        if sentence:
+            yield self._speech.notice(sentence, self._source_of(read), apart=True)
 
-    def _status(self, read: _Envelope) -> Iterator[Action]:
+    def _source_of(self, read: Envelope) -> bytes:
+        """Return the header of the message that output belongs to; its reply may have overtaken it."""
+        running = read.request or self.ledger.running()
+        return running.header if running else self.ledger.header(read.parent_id) or EMPTY
+
+    def _too_large(self, size: int) -> Iterator[Action]:
+        self.budget.drop(size)
+        allowed = format_size(self._policy.message)
+        yield from self._tell_once(
+            "message",
+            f"An output of {format_size(size)} is not shown: "
+            f"the policy of this kernel allows messages of {allowed} ('message').",
+        )
+
+    def _tell_once(self, what: str, sentence: str) -> Iterator[Action]:
+        """Yield a sentence that the running cell, or else the last one, is told once."""
+        running = self.ledger.running()
+        cell = running.header if running else self.ledger.last_cell
+        if cell and (told := self.budget.tell(what, sentence)):
+            yield self._speech.notice(told, cell, apart=True)
+
+    def _status(self, read: Envelope) -> Iterator[Action]:
+        if read.raw.size > MAX_HEADER:
+            raise MalformedMessageError(f"a status of {read.raw.size} bytes")
         content, _ = read_object(read.raw.content, "content")
-        idle = content.get("execution_state") == "idle"
-        request = self.ledger.find(read.parent_id)
-        if request and request.executes and idle:
-            request.held_idle = self._sealed(read)
-        elif idle and self.ledger.take_idle(read.parent_id):
-            yield self._pass_idle(self._sealed(read), read.parent_id)
-        elif self._budget.charge(0):
-            yield ToClient(Channel.IOPUB, self._sealed(read))
+        request = read.request
+        if content.get("execution_state") != "idle" or not read.parent_id:
+            if self.budget.charge(read.raw.size):
+                yield ToClient(Channel.IOPUB, self._reader.seal(read).parts)
+        elif request and not request.idled:  # one for each message, whatever the budget
+            sealed = self._reader.seal(read).parts
+            if request.executes and request.answered is None:
+                request.held_idle = sealed
+            else:
+                yield from self._pass_idle(request, sealed)
 
-    def _pass_idle(self, sealed: tuple[Part, ...], msg_id: str) -> ToClient:
-        """Return the one idle that a client's message is owed; with it the output of the message ends.
+    def _pass_idle(self, request: Request, sealed: tuple[Part, ...]) -> Iterator[Action]:
+        """Yield the one idle that a client's message is owed; with that of a cell its output ends.
 
         The reply is no such end: it overtakes output that was published before it.
         """
-        self._observer.output_ended(msg_id, self._budget.spent, self._budget.dropped)
-        self._budget.open()
-        return ToClient(Channel.IOPUB, sealed)
+        if request.executes:
+            yield from self._close_account(request)
+        elif self.ledger.running() is None:
+            self._open_account(request)
+        self.ledger.idle(request)
+        yield ToClient(Channel.IOPUB, sealed)
 
-    def _asks(self, read: _Envelope) -> Iterator[Action]:
-        request = self.ledger.find(read.parent_id)
+    def _close_account(self, request: Request) -> Iterator[ToClient]:
+        summary = self.budget.summary()
+        if summary:
+            yield self._speech.notice(summary, request.header)
+        self._open_account(request)
+
+    def _open_account(self, ended: Request) -> None:
+        self._observer.output_ended(ended.msg_id, self.budget.shown, self.budget.dropped)
+        self.budget.open()
+
+    def _answered(self, request: Request, status: str) -> None:
+        if request.executes:
+            self._observer.cell_ended(Cell(request, status, self.budget.shown, self.budget.dropped))
+        self.ledger.answer(request, status)
+
+    # Asked and replied
+
+    def _asks(self, read: Envelope) -> Iterator[Action]:
+        request = read.request
         if read.msg_type != "input_request" or request is None or not request.allow_stdin:
             raise MalformedMessageError("a question that nobody allowed")
-        if not self._budget.charge(read.raw.size):
+        if request.answered is not None:
+            raise MalformedMessageError("a question of a cell that has ended")
+        if not self.budget.charge(read.raw.size):
             raise MalformedMessageError("more questions than the output budget holds")
-        yield ToClient(Channel.STDIN, self._sealed(read, identities=request.identities))
+        sealed = self._reader.seal(read, identities=request.identities)
+        request.questions += 1
+        yield ToClient(Channel.STDIN, sealed.parts)
 
-    def _replies(self, channel: Channel, read: _Envelope) -> Iterator[Action]:
+    def _replies(self, channel: Channel, read: Envelope) -> Iterator[Action]:
         request = self.ledger.answerable(channel, read.msg_type, read.parent_id)
         if request is None:
             raise MalformedMessageError("a reply that nobody waits for")
-        sealed = self._sealed(read, identities=request.identities)
+        size = read.raw.size
+        if size > MAX_REPLY or (size > FREE_REPLY and not self.budget.charge(size)):
+            yield from self._reply_too_large(request, size)
+            return
+        sealed = self._reader.seal(read, identities=request.identities)
+        status = str(sealed.content.get("status", ""))
         if request.executes:
-            reply, _ = read_object(read.raw.content, "content")
-            for sentence in (*self.before_reply(), *self._advice(reply)):
-                yield from self.notice(sentence)
-            self._tell_end(request, str(reply.get("status")))
-        self.ledger.settle(request)
-        yield ToClient(channel, sealed)
-        if request.held_idle and self.ledger.take_idle(request.msg_id):
-            yield self._pass_idle(request.held_idle, request.msg_id)
-
-    def _tell_end(self, request: Request, status: str) -> None:
-        self._observer.cell_ended(Cell(request, status, self._budget.spent, self._budget.dropped))
+            for sentence in (*self.before_reply(), *self._advice(sealed.content)):
+                yield self._speech.notice(sentence, request.header)
+            if request.deadline and status != "error":  # it swallowed the interrupt, and came to its end
+                yield from self._answer(request, "DeadlinePassed", request.deadline)
+                return
+        self._answered(request, status)
+        yield ToClient(channel, sealed.parts)
+        if request.held_idle:
+            yield from self._pass_idle(request, request.held_idle)
 
     def _advice(self, reply: Json) -> Iterator[str]:
         """Yield whose limit an error of the cell may have met: Python's own words do not say.
@@ -371,66 +316,79 @@ class Guard:
         elif (name == "BlockingIOError" and "Errno 11" in words) or "can't start new thread" in words:
             yield f"This kernel may have {self._policy.pids} processes and threads ('pids')."
 
+    def _reply_too_large(self, request: Request, size: int) -> Iterator[Action]:
+        self._refuse(f"a reply of {size} bytes")
+        sentence = f"The kernel's reply of {format_size(size)} was not let through."
+        yield from self._answer(request, "ReplyTooLarge", sentence)
+
     def _oversized(self, message: Oversized) -> Iterator[Action]:
-        self._refuse(f"a message of {message.size} bytes on {message.channel.name}")
         if message.channel is Channel.IOPUB:
-            self._budget.charge(message.size)
-            if self._budget.notice_due():
-                yield self._output_notice(self._running())
-        running = self.ledger.running()
-        if message.channel is Channel.SHELL and running:
-            size = format_size(message.size)
-            yield from self._fail(
-                running, "ReplyTooLarge", f"The kernel's reply of {size} was not let through."
-            )
+            self._refuse(f"a message of {message.size} bytes in {message.parts} parts")
+            yield from self._too_large(message.size)
+            return
+        request = self.ledger.waiting(message.channel)
+        if request:
+            yield from self._reply_too_large(request, message.size)
+        else:
+            self._refuse(f"a message of {message.size} bytes on {message.channel.name}")
 
     # What the guard itself has to say.
 
     def welcome(self, topic: bytes) -> ToClient:
         """Return the iopub_welcome for a client that has subscribed to that topic."""
-        content = {"subscription": topic.decode(errors="replace")}
-        raw = compose("iopub_welcome", content, identities=(topic,) if topic else ())
-        return ToClient(Channel.IOPUB, self._outer.parts(raw))
+        return self._speech.welcome(topic)
 
-    def notice(self, sentence: str) -> Iterator[ToClient]:
-        """Yield the sentence as standard error of the running cell, if one runs."""
-        running = self.ledger.running()
-        if running:
-            yield self._publish("stream", {"name": "stderr", "text": f"[sandbox] {sentence}\n"}, running)
+    def interrupted(self, msg_id: str | None, sentence: str) -> None:
+        """Note that a deadline has passed and the kernel is interrupted: for one cell, or all that run.
+
+        Such a cell ends in an error that says so, whatever it makes of the interrupt.
+        """
+        for cell in self.ledger.lanes():
+            if msg_id in (None, cell.msg_id):
+                cell.deadline = sentence
 
     def last_words(self, death: Death) -> Iterator[ToClient]:
-        """Yield what tells the clients of open cells why there will be no more."""
-        yield from self._release()
-        for number, request in enumerate(list(self.ledger.executing())):
-            if number == 0:
-                yield from self._fail(request, _NAMES.get(death.kind, "KernelDied"), death.sentence)
-            else:
-                yield from self._finish(request, {"status": "aborted"})
+        """Yield what tells the clients of open cells why there will be no more.
 
-    def _output_notice(self, parent: bytes) -> ToClient:
-        sentence = (
-            f"The output of this cell is over the {format_size(self._policy.output)} that the policy of this "
-            "kernel allows ('output'); the rest is not shown. The cell goes on."
-        )
-        content = {"name": "stderr", "text": f"\n[sandbox] {sentence}\n"}
-        raw = compose("stream", content, parent=parent, identities=self._topic)
-        return ToClient(Channel.IOPUB, self._outer.parts(raw))
+        Where no cell is open, the last one that there was says it.
+        """
+        running = self.ledger.running()
+        if running is None and self.ledger.last_cell:
+            yield self._speech.notice(death.sentence, self.ledger.last_cell)
+        for cell in list(self.ledger.open_cells()):
+            if cell is running:
+                yield from self._fail(cell, _NAMES.get(death.kind, "KernelDied"), death.sentence)
+            elif cell.answered is None:
+                yield from self._finish(cell, {"status": "aborted"})
+            else:
+                yield from self._end(cell)
+
+    def _answer(self, request: Request, name: str, sentence: str) -> Iterator[ToClient]:
+        """Yield an error in place of the kernel's reply; its idle is still the kernel's to say."""
+        content = error(name, sentence)
+        if request.executes:
+            yield self._speech.publish("error", content, request.header)
+        self._answered(request, "error")
+        yield self._speech.reply(request, {"status": "error", "execution_count": None, **content})
+        if request.held_idle:
+            yield from self._end(request)
 
     def _fail(self, request: Request, name: str, sentence: str) -> Iterator[ToClient]:
-        error = {"ename": name, "evalue": sentence, "traceback": [f"\x1b[31m{name}\x1b[39m: {sentence}"]}
-        yield self._publish("error", error, request)
-        yield from self._finish(request, {"status": "error", "execution_count": None, **error})
+        """Yield all that a cell is owed: an error, the reply and the idle."""
+        content = error(name, sentence)
+        yield self._speech.publish("error", content, request.header)
+        yield from self._finish(request, {"status": "error", "execution_count": None, **content})
 
     def _finish(self, request: Request, reply: Json) -> Iterator[ToClient]:
-        self._tell_end(request, str(reply["status"]))
-        self.ledger.settle(request)
-        raw = compose("execute_reply", reply, parent=request.header, identities=request.identities)
-        yield ToClient(request.channel, self._outer.parts(raw))
-        yield self._publish("status", {"execution_state": "idle"}, request)
+        self._answered(request, str(reply["status"]))
+        yield self._speech.reply(request, reply)
+        yield from self._end(request)
 
-    def _publish(self, msg_type: str, content: Json, request: Request) -> ToClient:
-        raw = compose(msg_type, content, parent=request.header, identities=self._topic)
-        return ToClient(Channel.IOPUB, self._outer.parts(raw))
+    def _end(self, request: Request) -> Iterator[ToClient]:
+        if self.ledger.find(request.msg_id) is request:
+            yield from self._close_account(request)
+        self.ledger.idle(request)
+        yield self._speech.status("idle", request.header)
 
 
 _NAMES = {

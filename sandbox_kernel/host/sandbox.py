@@ -27,19 +27,16 @@ import zmq
 
 from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host import registry
-from sandbox_kernel.host.deadlines import Deadlines, Verdict
+from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.deaths import Death, Intent, explain
 from sandbox_kernel.host.engines.base import OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
 from sandbox_kernel.host.front import Front
-from sandbox_kernel.host.guard import Guard, ViolationError
+from sandbox_kernel.host.guard import MAX_REPLY, Guard, ViolationError
 from sandbox_kernel.host.janitor import JANITOR
 from sandbox_kernel.host.secrets import NO_SECRETS, Masks, Secrets, Tail
 from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tunnel
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import RemoteProtocolError, Signal
-
-SMALLEST_CAP = 16 << 20
-"""Bytes of the largest message taken in whatever the output budget: replies need room too."""
 
 MAX_LOG = 1 << 20
 """Characters of a kernel's log that reach the host's: tracebacks, not a disk's worth of noise."""
@@ -222,11 +219,11 @@ class Sandbox:
             guard,
             Deadlines(self.policy),
             self._commands,
-            max_message=max(self.policy.output, SMALLEST_CAP),
+            max_message=max(self.policy.message, MAX_REPLY),
             log=self._note,
         )
         tunnel.on_ready = lambda: self._started.set_result(None)
-        tunnel.on_verdict = self._on_verdict
+        tunnel.on_due = self._on_due
         self._tunnel = tunnel
         return tunnel
 
@@ -252,9 +249,9 @@ class Sandbox:
         except ViolationError as error:
             self._intend(Intent("protocol", f"Killed: the kernel sent {error}."))
 
-    def _on_verdict(self, verdict: Verdict, sentence: str) -> None:
-        intent = Intent("deadline", sentence)
-        if verdict is Verdict.END:
+    def _on_due(self, due: Due) -> None:
+        intent = Intent("deadline", due.sentence)
+        if due.verdict is Verdict.END:
             self.kill(intent)
         else:
             self.notices.append(intent)

@@ -3,7 +3,8 @@
 It runs in the sandbox's own thread and touches nothing that blocks. Two rules:
 
 - It never stops reading from the guest. What is over budget is read and dropped, so a
-  hostile guest can neither stall it nor make it hold more than one message per channel.
+  hostile guest can neither stall it nor make it hold more than one message under way and
+  what the budget lets wait for a client that does not read.
 - It stops reading from *clients* while OUTBOX_LIMIT bytes wait for a guest that does not
   read: then ZeroMQ pushes back on the clients, as it does for a busy plain kernel.
 """
@@ -19,9 +20,10 @@ from typing import TypeAlias
 import zmq
 
 from sandbox_kernel import __version__
-from sandbox_kernel.host.deadlines import Deadlines, Verdict
+from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.engines.base import SandboxProcess, Usage
 from sandbox_kernel.host.guard import Action, Guard, ToGuest
+from sandbox_kernel.host.unread import Sender
 from sandbox_kernel.wire import (
     WIRE_VERSION,
     Channel,
@@ -121,9 +123,10 @@ class Tunnel:
         """What the guest has seen its own control group count."""
         self.complaints = b""
         self.on_ready: Callable[[], None] = lambda: None
-        self.on_verdict: Callable[[Verdict, str], None] = lambda *_: None
+        self.on_due: Callable[[Due], None] = lambda _: None
         self._process = process
         self._sockets = sockets
+        self._publisher = Sender(sockets[Channel.IOPUB])
         self._guard = guard
         guard.before_reply = self._side_effects
         self._deadlines = deadlines
@@ -209,6 +212,8 @@ class Tunnel:
             parts = self._sockets[channel].recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             return False
+        if channel is not Channel.HEARTBEAT:
+            self._deadlines.asked(time.monotonic())
         if channel is Channel.IOPUB:
             if parts[0][:1] == b"\x01":
                 self._act([self._guard.welcome(parts[0][1:])])
@@ -229,6 +234,7 @@ class Tunnel:
             if not count:
                 self.ended = True
                 return
+            self._guard.budget.unread = self._publisher.unread()
             for message in self._decoder.receive(self._buffer[:count]):
                 self._take_from_guest(message)
 
@@ -289,15 +295,13 @@ class Tunnel:
 
     def _keep_time(self) -> None:
         now = time.monotonic()
-        running = self._guard.ledger.running()
-        self._deadlines.observe(running.msg_id if running else None, now)
-        verdict = self._deadlines.verdict(now)
-        if verdict:
-            sentence = self._deadlines.passed or ""
-            if verdict is Verdict.INTERRUPT:
-                self._act(self._guard.notice(f"{sentence} The cell is interrupted."))
+        self._deadlines.observe((cell.msg_id for cell in self._guard.ledger.lanes()), now)
+        due = self._deadlines.verdict(now)
+        if due:
+            if due.verdict is Verdict.INTERRUPT:
+                self._guard.interrupted(due.cell, due.sentence)
                 self.tell(Signal(2))
-            self.on_verdict(verdict, sentence)
+            self.on_due(due)
         if self._flush_until is not None and now > self._flush_until:
             self.ended = True
 
@@ -305,6 +309,8 @@ class Tunnel:
         for action in actions:
             if isinstance(action, ToGuest):
                 self._outbox.put(action.channel, action.parts)
+            elif action.channel is Channel.IOPUB:
+                self._publisher.send(action.parts)
             else:
                 self._sockets[action.channel].send_multipart(action.parts, copy=False)
 

@@ -134,7 +134,8 @@ def test_a_cell_over_its_deadline_is_interrupted_and_told(start):
     kernel.run("kept = 1")
     ran = kernel.run("import time; time.sleep(60)")
     assert ran.reply["content"]["ename"] == "KeyboardInterrupt"
-    assert "deadline of 1 s" in ran.text("stderr")
+    assert "deadline of 1 s" in ran.reply["content"]["evalue"]
+    assert "deadline of 1 s" in ran.of("error")[0]["content"]["traceback"][-1]
     assert kernel.value("kept") == "1"
     assert [notice.kind for notice in kernel.sandbox.notices] == ["deadline"]
 

@@ -129,8 +129,11 @@ def test_output_ends_at_the_budget_with_one_notice(talk):
     assert len(notices) == 1
     assert passed[-1] == notices[0]
     assert sum(map(len, passed)) <= OUTPUT
+    assert f"{len(passed) - 1} messages" in notices[0]
     assert len(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)) == 1
-    assert len(talk.publish("status", {"execution_state": "idle"}, parent)) == 1
+    summary, idle = told(talk.publish("status", {"execution_state": "idle"}, parent))
+    assert f"in {100 - len(passed) + 1} messages" in summary[2]["text"]
+    assert idle[2] == {"execution_state": "idle"}
 
 
 def test_the_next_cell_has_a_budget_of_its_own(talk):
@@ -194,9 +197,10 @@ def test_a_message_too_large_to_hold_is_named(talk):
 
 def test_a_reply_too_large_to_hold_still_ends_the_cell(talk):
     """The client is not left waiting for a reply that was thrown away."""
-    talk.execute()
+    parent = talk.execute()
     kinds = [kind for _, kind, _ in told(list(talk.guard.from_guest(Oversized(Channel.SHELL, 10**9, 7))))]
-    assert kinds == ["error", "execute_reply", "status"]
+    assert kinds == ["error", "execute_reply"]
+    assert told(talk.publish("status", {"execution_state": "idle"}, parent))[0][1] == "status"
 
 
 def test_code_over_the_limit_is_refused_outside():
@@ -231,13 +235,15 @@ def test_broken_json_is_dropped(content, part):
 
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("part", ["header", "content"])
-def test_broken_json_of_a_client_harms_nobody(content, part):
-    """A client with the key and a bug does not end the kernel."""
+def test_broken_json_of_a_client_harms_nobody(content):
+    """A client with the key and a bug does not end the kernel, nor wait for an answer that cannot come."""
     talk = Conversation()
-    raw = replace(compose("execute_request", {"code": "1"}), **{part: content})
-    for action in talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(raw)):
-        assert isinstance(action, ToGuest)
+    raw = replace(compose("execute_request", {"code": "1"}), header=content)
+    assert list(talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(raw))) == []
+    raw = replace(compose("execute_request", {"code": "1"}), content=content)
+    answer = told(talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(raw)))
+    assert [kind for _, kind, _ in answer] == ["status", "error", "execute_reply", "status"]
+    assert talk.guard.ledger.running() is None
 
 
 BOMBS = {
@@ -319,11 +325,12 @@ def test_questions_are_charged(talk):
     assert 0 < sum(map(len, asked)) * 1000 <= OUTPUT
 
 
-def test_a_large_status_is_charged_as_any_output(talk):
-    """A status is one word; what is larger has no privilege."""
+@pytest.mark.parametrize("state", ["busy", "idle"])
+def test_a_large_status_is_none(state):
+    """A status is one word; what is larger does not pass as output, or a cell could end early by it."""
+    talk = Conversation()
     parent = talk.execute()
-    state = {"execution_state": "busy", "x": "y" * 70_000}
-    assert "stream" in [kind for _, kind, _ in told(talk.publish("status", state, parent))]
+    assert talk.publish("status", {"execution_state": state, "x": "y" * 70_000}, parent) == []
 
 
 def test_after_the_budget_even_small_messages_are_silent(talk):
@@ -364,9 +371,44 @@ def test_the_ledger_holds_so_many(monkeypatch):
     """Requests that are never answered do not pile up."""
     monkeypatch.setattr("sandbox_kernel.host.ledger.MAX_OPEN", 5)
     talk = Conversation()
-    parents = [talk.execute() for _ in range(10)]
-    assert len(list(talk.guard.ledger.executing())) == len(talk.guard.ledger._owed) == 5
-    assert talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parents[0]) == []
+    cells = [talk.execute() for _ in range(5)]
+    talk.execute()
+    assert [kind for _, kind, _ in told(talk.asked)] == ["status", "error", "execute_reply", "status"]
+    asked = [talk.ask("complete_request", {}) for _ in range(6)]
+    assert talk.say(Channel.SHELL, "complete_reply", {"status": "ok"}, asked[0]) == []
+    assert talk.say(Channel.SHELL, "complete_reply", {"status": "ok"}, asked[1])
+    for cell in cells:  # none of them has been forgotten
+        assert talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, cell)
+        assert talk.publish("status", {"execution_state": "idle"}, cell)
+
+
+def test_headers_of_the_past_are_held_up_to_a_size(monkeypatch):
+    """Output of a thread belongs to its old cell, as long as that is remembered; then to none."""
+    monkeypatch.setattr("sandbox_kernel.host.ledger.MAX_PAST", 5000)
+    talk = Conversation()
+    cells = [talk.execute() for _ in range(20)]
+    for cell in cells:
+        talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, cell)
+        talk.publish("status", {"execution_state": "idle"}, cell)
+    parents = []
+    for cell in cells:
+        (action,) = talk.publish("stream", {"name": "stdout", "text": "x"}, cell)
+        parents.append(RawMessage.from_parts(action.parts).parent)
+    assert parents[0] == b"{}"
+    assert parents[-1] == cells[-1]
+    assert 5 < len(set(parents)) < 20
+
+
+def test_ids_of_two_channels_may_be_the_same():
+    """Clones of one session count alike: a shutdown may have the id of a running cell."""
+    talk = Conversation()
+    cell = talk.execute()
+    clone = compose("shutdown_request", {}, identities=(b"client",))
+    header = json.dumps({**json.loads(clone.header), "msg_id": json.loads(cell)["msg_id"]}).encode()
+    parts = Signer(OUTER).parts(replace(clone, header=header))
+    assert [type(action) for action in talk.guard.from_client(Channel.CONTROL, parts)] == [ToGuest]
+    assert talk.say(Channel.CONTROL, "shutdown_reply", {"status": "ok"}, header)
+    assert talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, cell)
 
 
 def test_what_a_kernel_says_of_itself_is_made_safe():
@@ -443,6 +485,9 @@ class Witness(Observer):
     def cell_ended(self, cell):
         self.heard.append(("ended", cell.status, cell.dropped > 0))
 
+    def output_ended(self, msg_id, shown, dropped):
+        self.heard.append(("output ended", dropped > OUTPUT))
+
     def refused(self, what):
         self.heard.append(("refused", what))
 
@@ -455,8 +500,13 @@ def test_an_observer_hears_of_cells_and_refusals():
     talk.publish("stream", {"name": "stdout", "text": "x" * 2 * OUTPUT}, parent)
     talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)
     talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)
-    assert witness.heard[:2] == [("asked", "x = 1"), ("ended", "ok", True)]
-    assert witness.heard[2][0] == "refused"
+    talk.publish("status", {"execution_state": "idle"}, parent)
+    assert witness.heard == [
+        ("asked", "x = 1"),
+        ("ended", "ok", True),
+        ("refused", "a reply that nobody waits for on SHELL"),
+        ("output ended", True),
+    ]
 
 
 def test_filters_change_what_clients_get():
