@@ -18,8 +18,9 @@ from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap, find_bubble
 from sandbox_kernel.host.engines.bubblewrap.command import command, guest_command
 from sandbox_kernel.host.engines.bubblewrap.descriptors import Descriptors, descriptors
 from sandbox_kernel.host.engines.bubblewrap.identity import Identity, identity_for, trial_identity
+from sandbox_kernel.host.engines.bubblewrap.landlock import abi, ruleset, within
 from sandbox_kernel.host.engines.bubblewrap.launch import STAGED, Started, open_for_root, open_for_user
-from sandbox_kernel.host.engines.bubblewrap.layout import Facts, build
+from sandbox_kernel.host.engines.bubblewrap.layout import SECOND_WALL, Facts, build
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits, LimitPlan, orphans, plan_limits
 from sandbox_kernel.host.engines.bubblewrap.operations import Operation
 from sandbox_kernel.host.engines.bubblewrap.process import BubblewrapProcess
@@ -102,10 +103,18 @@ def start_command(
         steps = build(policy, facts)
         message = _start_message(policy, launch, kernels, limits)
         with descriptors() as held:
-            started, word = _prepare(wall, who, steps, opened, inner(ours), held)
+            started, word = _prepare(
+                wall, who, steps, opened, _behind_two_walls(steps, ours, inner(ours)), held
+            )
             return _let_go(started, word, limits, launch.name, message)
     finally:
         close_all(opened)
+
+
+def _behind_two_walls(steps: Sequence[Operation], ours: Interpreter, inner: Sequence[str]) -> Sequence[str]:
+    """Return what raises Landlock's wall and then becomes `inner`; without Landlock, `inner` itself."""
+    walls = ruleset(steps, abi())
+    return inner if walls is None else within(walls, abi(), SECOND_WALL, ours.executable, inner)
 
 
 def _prepare(

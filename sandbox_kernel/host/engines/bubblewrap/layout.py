@@ -7,7 +7,7 @@ Order, and why:
    through what lies around it. An environment is always read-only, also below a directory
    that was granted for writing: the host runs programs from it later, outside any wall.
    Then covers over what must not be reached: doors to the host's programs, and passwords.
-3. The guest's own code.
+3. The guest's own code, and what raises the second wall.
 4. The root becomes read-only. (Bubblewrap's root is an unlimited tmpfs: a flood trap.)
 
 Below a writable grant, being read-only is not enough to protect an environment: code could
@@ -51,6 +51,9 @@ KEYS: Final = (
 """Below a home: an environment that holds one of these is none of its own. (A Python built with the
 prefix ~/.local is one; ~/.local/share/uv/python/… and ~/.pyenv/versions/… are not.)"""
 
+SECOND_WALL: Final = "/run/sandbox/raise_wall.py"
+"""Where the program that raises Landlock's wall is inside."""
+
 RUNTIME_SIZE: Final = 4 << 20
 """A connection file and ten sockets need 44 KiB; the rest is room for what kernels leave there."""
 
@@ -90,6 +93,11 @@ def build(policy: Policy, facts: Facts) -> list[Operation]:
     steps += (
         Bind(f"{facts.package}/{part}", f"{LIBRARY}/sandbox_kernel/{part}", origin=Origin.OURS)
         for part in GUEST_PARTS
+    )
+    steps.append(
+        Bind(
+            f"{facts.package}/host/engines/bubblewrap/landlock/raise_wall.py", SECOND_WALL, origin=Origin.OURS
+        )
     )
     steps.append(ReadOnly("/"))
     return steps

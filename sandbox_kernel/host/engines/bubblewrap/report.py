@@ -3,7 +3,11 @@
 from sandbox_kernel.host.engines.base import Enforcement
 from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap
 from sandbox_kernel.host.engines.bubblewrap.identity import NOBODY, Identity
+from sandbox_kernel.host.engines.bubblewrap.landlock import OLDEST, abi
 from sandbox_kernel.policy import Policy
+
+YOUNGEST = 6
+"""The last ABI of Landlock that added something of use here."""
 
 
 def report(policy: Policy, wall: Bubblewrap, who: Identity) -> list[Enforcement]:
@@ -17,8 +21,23 @@ def report(policy: Policy, wall: Bubblewrap, who: Identity) -> list[Enforcement]
         _nesting(wall),
         _cgroups(wall),
         Enforcement("system calls", "seccomp", "What programs do not need is refused by the kernel."),
+        second_wall(abi()),
         _user(who),
     ]
+
+
+def second_wall(version: int) -> Enforcement:
+    """Return what Landlock of this version adds."""
+    if version < OLDEST:
+        has = f"has an early one (ABI {version}), which would forbid moving files" if version else "has none"
+        detail = f"Landlock would stand behind the namespaces; this kernel {has}. Linux 5.19 or later has it."
+        return Enforcement("second wall", "namespace", detail)
+    more = "" if version >= YOUNGEST else " Later kernels add truncating, devices' requests and signals."
+    return Enforcement(
+        "second wall",
+        f"Landlock ABI {version}",
+        f"What the mounts do not give cannot be opened or written, should one of them fail.{more}",
+    )
 
 
 def _host_files(policy: Policy) -> Enforcement:

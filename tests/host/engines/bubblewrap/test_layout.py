@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox_kernel.errors import WorkspaceError
-from sandbox_kernel.host.engines.bubblewrap.layout import LIBRARY, Facts, build
+from sandbox_kernel.host.engines.bubblewrap.layout import LIBRARY, SECOND_WALL, Facts, build
 from sandbox_kernel.host.engines.bubblewrap.operations import (
     Bind,
     Empty,
@@ -92,6 +92,12 @@ def test_the_whole_wall():
         ours("__init__.py"),
         ours("wire"),
         ours("guest"),
+        Bind(
+            "/opt/lib/sandbox_kernel/host/engines/bubblewrap/landlock/raise_wall.py",
+            SECOND_WALL,
+            False,
+            Origin.OURS,
+        ),
         ReadOnly("/"),
     ]
 
