@@ -26,9 +26,13 @@ from typing import Any
 import zmq
 from ipykernel.iostream import OutStream
 from IPython import get_ipython
+from zmq.utils.garbage import gc as unfreed
 
 MAX_QUEUED = 8  # messages: enough to keep the stream busy, few enough to hold
 FLUSH_CHARACTERS = 1 << 18  # text that gathers unsent, give or take one print()
+
+MAX_UNFREED = 2 * MAX_QUEUED  # sent messages whose memory pyzmq has yet to give back
+FREEING_PATIENCE = 1.0  # seconds that one message waits for that at most
 
 PAUSE = 0.0005  # seconds between two looks: the publisher sends some messages meanwhile
 
@@ -135,6 +139,9 @@ def wait_for_reader(publisher: Any) -> None:
             finally:
                 done += 1
 
+        freed_by = time.monotonic() + FREEING_PATIENCE
+        while len(unfreed.refs) > MAX_UNFREED and time.monotonic() < freed_by:
+            time.sleep(PAUSE)  # a thread of pyzmq's frees them, and a busy cell leaves it no turn
         # No lock, no semaphore: an interrupt between taking and using one would lose it for ever.
         # Here it loses one count at most, so that one message more may wait.
         while scheduled - done >= MAX_QUEUED and publisher.thread.is_alive():
