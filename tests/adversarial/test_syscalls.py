@@ -162,11 +162,16 @@ ATTACKER = """
 """
 
 
-def run_attacks(directory) -> dict[str, str]:
-    """Return what came of every attack: "done" or the name of an error."""
+def orders() -> str:
+    """Return what the attacker is told: the calls' numbers, and the attacks."""
     named = {code.split("'")[1] for code in ATTACKS.values() if code.startswith("call(")}
     numbers = {name: LibSeccomp().resolve(name) for name in named} | {"fchmodat2": 452}
-    outcome = python(ATTACKER, directory, json.dumps([numbers, ATTACKS]))
+    return json.dumps([numbers, ATTACKS])
+
+
+def run_attacks(directory) -> dict[str, str]:
+    """Return what came of every attack: "done" or the name of an error."""
+    outcome = python(ATTACKER, directory, orders())
     assert outcome.status == 0, outcome
     return dict(json.loads(line) for line in outcome.out.splitlines())
 

@@ -16,7 +16,8 @@ folder shared `rw` is kept read-only by the mounts alone. And it looks at openin
 that are open: pipes and sockets pass.
 
 Used from ABI 2 (Linux 5.19) on, for with the first one files could not be moved between folders.
-Never needed: a kernel without it has one wall less, and `doctor` says so.
+Never needed: a kernel without it has one wall less, and `doctor` says so. It costs 0.1 ms of the
+kernel's time, and 2 ms for Python to read one file more.
 """
 
 import ctypes
