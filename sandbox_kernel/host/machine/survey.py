@@ -96,10 +96,13 @@ def _look_at_daemon(engine: DockerEngine, found: Survey) -> None:
 def _versions(facts: Facts) -> dict[str, str]:
     """Return the versions of a daemon's parts, as far as it tells; of gVisor, if it is on this machine."""
     versions = {name: version for name, version in facts.components.items() if name in {"runc", "containerd"}}
-    if not facts.podman:
+    if facts.podman:
+        said = facts.components.get("OCI Runtime (runc)", "").split()  # "runc version 1.1.5 commit: …"
+        versions |= {"runc": said[2]} if said[:2] == ["runc", "version"] else {}
+    else:
         versions["docker"] = facts.version
-    if facts.local and any(facts.is_gvisor(name) for name in facts.runtimes) and (said := _gvisor()):
-        versions["gvisor"] = said
+    if facts.local and any(facts.is_gvisor(name) for name in facts.runtimes) and (number := _gvisor()):
+        versions["gvisor"] = number
     return versions
 
 
@@ -113,4 +116,4 @@ def _gvisor() -> str:
         )
     except (OSError, subprocess.SubprocessError):  # it is asked for a number only
         return ""
-    return done.stdout.partition("\n")[0]
+    return next(iter(done.stdout.partition("\n")[0].split()[-1:]), "")  # "runsc version release-2026…"

@@ -94,7 +94,12 @@ def _could_be_better(facts: Facts) -> Iterator[str]:
 
 
 def graded_runtimes(facts: Facts) -> list[str]:
-    """Return the runtimes worth a line: the daemon's own, and those with a kernel of their own."""
+    """Return the runtimes worth a line: the daemon's own, and those with a kernel of their own.
+
+    A Podman on another machine lists what it has heard of, so only its own is believed.
+    """
+    if facts.podman and not facts.local:
+        return [facts.default_runtime]
     others = [name for name in facts.runtimes if facts.is_gvisor(name) or facts.is_kata(name)]
     return list(dict.fromkeys([facts.default_runtime, *others]))
 

@@ -45,6 +45,15 @@ def test_a_daemon_is_graded_by_its_runtimes(monkeypatch, gvisor_host):
     assert all(hole.sandboxes and hole.advice for hole in found.holes)
 
 
+def test_podman_is_graded_by_what_is_installed(monkeypatch, podman_host):
+    """It lists Kata Containers wherever it is; there is no A for a program that is not there."""
+    monkeypatch.setenv("DOCKER_HOST", NOWHERE)
+    monkeypatch.setenv("CONTAINER_HOST", podman_host)
+    graded = {wall.runtime: wall.grade for wall in survey(Policy()).walls if wall.engine == "podman"}
+    assert "C" in graded.values()
+    assert {runtime for runtime in graded if not shutil.which(runtime) and "/" not in runtime} == set()
+
+
 def test_a_daemon_that_does_not_answer_is_named(monkeypatch, tmp_path):
     """It costs the others nothing."""
     socket = tmp_path / "d.sock"

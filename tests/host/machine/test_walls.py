@@ -64,6 +64,7 @@ def test_which_runtimes_have_a_line():
     known = ("crun", "io.containerd.runc.v2", "kata", "runc", "runsc")
     assert graded_runtimes(facts(runtimes=known)) == ["runc", "kata", "runsc"]
     assert graded_runtimes(facts(runtimes=("runc", "runsc"), default_runtime="runsc")) == ["runsc"]
+    assert graded_runtimes(facts(runtimes=known, product="Podman", local=False)) == ["runc"]
 
 
 def test_an_unusable_engine_has_its_reason():

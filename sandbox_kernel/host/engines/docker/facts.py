@@ -103,10 +103,12 @@ def read_facts(address: Address, version: Mapping[str, Any], info: Mapping[str, 
     host = os.uname()
     same = (info.get("Name"), info.get("KernelVersion")) == (host.nodename, host.release)
     rootless = bool(info.get("Rootless")) or any("rootless" in option for option in options)
+    podman = any("Podman" in name for name in components)
+    local = address.socket is not None and same
     return Facts(
-        product="Podman" if any("Podman" in name for name in components) else "Docker",
+        product="Podman" if podman else "Docker",
         version=str(version.get("Version", "?")),
-        local=address.socket is not None and same,
+        local=local,
         memory=bool(info.get("MemoryLimit")),
         swap=bool(info.get("SwapLimit")),
         pids=bool(info.get("PidsLimit")),
@@ -114,7 +116,7 @@ def read_facts(address: Address, version: Mapping[str, Any], info: Mapping[str, 
         seccomp=any(option.startswith(("name=seccomp", "seccomp")) for option in options),
         rootless=rootless,
         userns=rootless or any("userns" in option for option in options),
-        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        runtimes=_runtimes(info, look=podman and local),
         default_runtime=str(info.get("DefaultRuntime") or ""),
         processes=_processes() if same else None,
         processors=int(info.get("NCPU") or 0),
@@ -125,6 +127,16 @@ def read_facts(address: Address, version: Mapping[str, Any], info: Mapping[str, 
             for part in version.get("Components") or ()
         },
     )
+
+
+def _runtimes(info: Mapping[str, Any], *, look: bool) -> tuple[str, ...]:
+    """Return the names of what a daemon can make containers with.
+
+    :param look: leave out what is not where the daemon says: Podman lists all that it has ever heard of.
+    """
+    told: Mapping[str, Any] = info.get("Runtimes") or {}
+    here = (name for name in told if not look or Path((told[name] or {}).get("path") or "/").is_file())
+    return tuple(sorted({*here, *({info["DefaultRuntime"]} & told.keys() if look else ())}))
 
 
 def _processes() -> int:

@@ -128,6 +128,17 @@ def test_podman_by_another_name():
     assert read_facts(HERE, {"Components": [{"Name": "Podman Engine"}]}, info()).podman
 
 
+@pytest.mark.parametrize("product", ["Podman Engine", "Engine"])
+def test_podman_is_not_believed_to_have_all_that_it_lists(tmp_path, product):
+    """It lists every runtime it has heard of, Kata too, with the place where that would be."""
+    there = tmp_path / "crun"
+    there.touch()
+    listed = {"crun": {"path": str(there)}, "kata": {"path": str(tmp_path / "kata-runtime")}, "odd": None}
+    told = info(Runtimes=listed, DefaultRuntime="crun")
+    found = read_facts(HERE, {"Components": [{"Name": product}]}, told).runtimes
+    assert found == (("crun",) if product == "Podman Engine" else ("crun", "kata", "odd"))
+
+
 def test_an_image():
     """Nothing of its configuration need be there."""
     assert read_image("x", {"Id": "1"}).path.startswith("/usr/local/sbin:")
