@@ -57,7 +57,7 @@ class PolicySettings(KernelProvisionerBase):
     profile = _setting('The starting point: "default" or "strict".')
     engine = _setting('How the wall is built: "auto", "bubblewrap", "docker" or "podman".')
     image = _setting("The container's image (docker, podman).")
-    runtime = _setting('What runs the container: "runsc" for gVisor.')
+    runtime = _setting("What runs the container: gvisor, kata, or what the daemon calls it.")
     memory = _setting('Memory of the whole sandbox, swap included: "512m", "2g".')
     cpus = _setting("CPU seconds per second: 1.5.")
     pids = _setting("Processes and threads.")

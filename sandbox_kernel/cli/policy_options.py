@@ -28,7 +28,7 @@ HELP: Mapping[str, tuple[str, str]] = {
     "profile": ("NAME", "Start from this profile: default, or strict (256m, half a core, no files, 2 s)."),
     "engine": ("NAME", "How the wall is built: auto, bubblewrap, docker, podman."),
     "image": ("NAME", "The container's image (docker, podman); see `sandbox-kernel image`."),
-    "runtime": ("NAME", "What runs the container, e.g. runsc for gVisor."),
+    "runtime": ("NAME", "What runs the container: gvisor, kata, or what the daemon calls it."),
     "memory": ("SIZE", "Memory of all processes together, swap included, e.g. 512m."),
     "cpus": ("N", "CPU cores, e.g. 1.5."),
     "pids": ("N", "Processes and threads."),

@@ -290,7 +290,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
     {
         "engine": Choice(get_args(EngineName)),
         "image": Name(_IMAGE, "a container image, such as python:3.13-slim"),
-        "runtime": Name(_RUNTIME, "a container runtime, such as runsc"),
+        "runtime": Name(_RUNTIME, "a container runtime, such as gvisor, kata or runc"),
         "memory": Whole(96 * MiB, "an idle kernel uses 45 MiB, and more while it starts", 64 * TiB),
         "cpus": Number(0.1, "with less a kernel takes longer to start than clients wait", 4096),
         "pids": Whole(

@@ -30,7 +30,7 @@ class Policy:
     image: str | None = None
     """The container's image; None is ours, with a small Python. It is never pulled."""
     runtime: str | None = None
-    """What runs the container, as the daemon names it ("runsc" is gVisor); None is the daemon's default."""
+    """What runs the container: gvisor, kata, or as the daemon names it; None is the daemon's default."""
     memory: int = 1024 * MiB
     """All processes together, swap included. One GiB holds an ordinary pandas analysis."""
     cpus: float = 1.0
