@@ -57,6 +57,12 @@ class WorkspaceError(SandboxError):
     exit_code = ExitCode.USAGE
 
 
+class AuditError(SandboxError):
+    """An audit log is required, and cannot be written; nothing was run."""
+
+    exit_code = ExitCode.USAGE
+
+
 class NoSuchSandboxError(SandboxError):
     """No running sandbox, or more than one, has the asked-for id."""
 

@@ -23,12 +23,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
 from sandbox_kernel.errors import ExitCode, SandboxError
+from sandbox_kernel.host.audit import AUDIT_NAMES, Audit, AuditSettings
 from sandbox_kernel.host.engines import select_engine
 from sandbox_kernel.host.engines.base import CONNECTION_FILE, Launch
 from sandbox_kernel.host.sandbox import Death, Front, Sandbox
@@ -85,13 +86,16 @@ def run(arguments: Sequence[str]) -> tuple[int, str]:
     :raises SandboxError: it did not come up.
     """
     path, rest = split(arguments)
-    policy = read_policy()
+    section = read_section()
+    policy = read_policy(section)
+    settings = AuditSettings.from_settings(_named(section, AUDIT_NAMES), source=SOURCE)
+    audit = Audit(settings, warn=lambda sentence: say(f"Sandboxed kernel: {sentence}\n"))
     command = kernel_command([sys.executable, *LAUNCHER, "-f", CONNECTION_FILE], rest)
     launch = Launch(command, workspace(None), token_hex(8))
     granted = read_secrets(policy, os.environ, launch.directory)
     engine = select_engine(policy, launch)
     with Events() as events, contextlib.closing(Front.from_connection_file(path)) as front:
-        sandbox = Sandbox(policy, launch, engine, front, log=say, secrets=granted)
+        sandbox = Sandbox(policy, launch, engine, front, log=say, secrets=granted, audit=audit)
         started = sandbox.start()
         sandbox.ended.add_done_callback(lambda _: events.report_end())
         try:
@@ -104,15 +108,27 @@ def run(arguments: Sequence[str]) -> tuple[int, str]:
         return verdict(sandbox.ended.result())
 
 
-def read_policy() -> Policy:
-    """Return what the configuration and the environment ask for, within the maxima.
+def read_section() -> dict[str, object]:
+    """Return what Jupyter's configuration says of sandboxes.
 
-    :raises PolicyError: a setting is not known, not usable, or above its maximum.
+    :raises PolicyError: a setting is not known.
     """
     section = dict(machine_configuration().get(SECTION, {}))
-    refuse_unused(section, (*FIELD_NAMES, *MAXIMA_NAMES), SOURCE)
-    maxima = Maxima.from_settings({n: v for n, v in section.items() if n in MAXIMA_NAMES}, source=SOURCE)
-    layer = Layer({n: v for n, v in section.items() if n in FIELD_NAMES}, SOURCE)
+    refuse_unused(section, (*FIELD_NAMES, *MAXIMA_NAMES, *AUDIT_NAMES), SOURCE)
+    return section
+
+
+def _named(section: Mapping[str, object], names: Iterable[str]) -> dict[str, object]:
+    return {name: section[name] for name in names if name in section}
+
+
+def read_policy(section: Mapping[str, object]) -> Policy:
+    """Return what the configuration and the environment ask for, within the maxima.
+
+    :raises PolicyError: a setting is not usable, or above its maximum.
+    """
+    maxima = Maxima.from_settings(_named(section, MAXIMA_NAMES), source=SOURCE)
+    layer = Layer(_named(section, FIELD_NAMES), SOURCE)
     return Policy.from_layers([layer, layer_from_environment(os.environ)], maxima=maxima)
 
 

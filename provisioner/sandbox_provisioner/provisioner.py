@@ -12,6 +12,7 @@ What the contract does not say, and this file rests on:
   everything lives in the sandbox's own thread, and here is nothing but waiting for it.
 """
 
+import asyncio
 import logging
 import os
 import signal
@@ -21,12 +22,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from traitlets.config import Config
 
+from sandbox_kernel.host.audit import AUDIT_NAMES, Audit, AuditSettings
+from sandbox_kernel.host.audit import Kernel as AuditedKernel
 from sandbox_kernel.host.deaths import Intent
 from sandbox_kernel.host.engines import select_engine
 from sandbox_kernel.host.engines.base import Engine, Launch
 from sandbox_kernel.host.sandbox import Death, Front, Sandbox
 from sandbox_kernel.host.secrets import read_secrets
 from sandbox_kernel.policy import FIELD_NAMES, MAXIMA_NAMES, Layer, Maxima, Policy, layer_from_environment
+from sandbox_provisioner.announce import event_sink
 from sandbox_provisioner.command import kernel_command
 from sandbox_provisioner.configuration import SOURCE, refuse_unused, under
 from sandbox_provisioner.connection import printable, read_connection, refuse_encryption, written_connection
@@ -61,6 +65,8 @@ class SandboxProvisioner(PolicySettings):
         super().__init__(**{**own, "config": under(given)})
         self.connection_info = {}  # the base class's own is one object for all provisioners
         self._policy = Policy()
+        self._audit = AuditSettings()
+        self._provenance: dict[str, object] = {}
         self._directory: Path | None = None
         self._front: Front | None = None
         self._sandbox: Sandbox | None = None
@@ -71,7 +77,7 @@ class SandboxProvisioner(PolicySettings):
     @classmethod
     def _is_trait(cls, name: str, value: object) -> bool:
         """Tell what the framework or a subclass takes from what a kernelspec's author wrote."""
-        if name in FIELD_NAMES or name in MAXIMA_NAMES:
+        if name in FIELD_NAMES or name in MAXIMA_NAMES or name in AUDIT_NAMES:
             return False
         wanted = {"config": Config, "log": logging.Logger | logging.LoggerAdapter}.get(name, object)
         return name in cls.class_traits() and isinstance(value, wanted)
@@ -96,6 +102,7 @@ class SandboxProvisioner(PolicySettings):
         """
         refuse_encryption(self.parent)
         self._policy = self._read_policy()
+        self._audit = AuditSettings.from_settings(self.written(AUDIT_NAMES), source=SOURCE)
         extra_arguments = kwargs.pop("extra_arguments", None) or ()
         spec = self.kernel_spec
         command = kernel_command(spec.argv, extra_arguments, resource_dir=spec.resource_dir)
@@ -126,7 +133,7 @@ class SandboxProvisioner(PolicySettings):
         first = self._front is None
         front = self._front = self._front or Front.create()
         self._sandbox = sandbox = Sandbox(
-            self._policy, launch, engine, front, log=self._log_line, secrets=granted
+            self._policy, launch, engine, front, log=self._log_line, secrets=granted, audit=self._new_audit()
         )
         try:
             await result_of(sandbox.start())
@@ -136,6 +143,11 @@ class SandboxProvisioner(PolicySettings):
         sandbox.ended.add_done_callback(self._log_death)
         self.connection_info = cast("KernelConnectionInfo", front.connection_info())
         return self.connection_info
+
+    def _new_audit(self) -> Audit:
+        kernel = AuditedKernel(self.kernel_id, getattr(self.parent, "kernel_name", None))
+        also = event_sink(self.parent, asyncio.get_running_loop())
+        return Audit(self._audit, kernel, warn=self.log.warning, also=also)
 
     # While it runs, and after
 
@@ -171,6 +183,11 @@ class SandboxProvisioner(PolicySettings):
         Clients read it to tell a deadline from an interrupt, as they read `death`.
         """
         return tuple(sandbox.notices) if (sandbox := self._running) else self._notices
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """Where results of the last kernel come from, as JSON has it; clients put it into documents."""
+        return sandbox.provenance if (sandbox := self._running) else self._provenance
 
     async def poll(self) -> int | None:
         """Return None while the kernel lives, else its exit status (negative: a signal). Never yields."""
@@ -220,6 +237,7 @@ class SandboxProvisioner(PolicySettings):
 
     def _forget(self, sandbox: Sandbox) -> None:
         if self._sandbox is sandbox:  # and not the next one, launched meanwhile
+            self._provenance = sandbox.provenance
             self._death, self._notices, self._sandbox = sandbox.death, tuple(sandbox.notices), None
 
     # For applications

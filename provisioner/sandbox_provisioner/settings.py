@@ -13,6 +13,7 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import TraitType
 
 from sandbox_kernel.errors import PolicyError
+from sandbox_kernel.host.audit import AUDIT_NAMES
 from sandbox_kernel.policy import MAXIMA_NAMES, Layer
 
 
@@ -49,6 +50,10 @@ def _setting(text: str) -> Setting:
 
 def _maximum(text: str) -> Setting:
     return Setting(help=f"{text} Binds kernelspecs, environment and configuration alike.").tag(config=True)
+
+
+def _audit(text: str) -> Setting:
+    return Setting(help=f"{text} Kernelspecs have no say in it.").tag(config=True)
 
 
 class PolicySettings(KernelProvisionerBase):
@@ -97,6 +102,13 @@ class PolicySettings(KernelProvisionerBase):
     allowed_env = _maximum("Variables that may be passed in: a list of names.")
     allowed_secrets = _maximum("Secrets that may be passed in, by where they are from: a list as `secrets`.")
 
+    audit = _audit(
+        'Whether what runs is written down: "on" (the default), "off", or "required": or nothing runs.'
+    )
+    audit_code = _audit("Whether the code of cells is kept in the audit log, and not only its hash.")
+    audit_log = _audit("Where the audit log is, in place of $XDG_STATE_HOME/sandbox-kernel/audit.jsonl.")
+    audit_size = _audit('What the audit log and its predecessors may take together: "64m".')
+
     def written(self, names: Iterable[str]) -> dict[str, object]:
         """Return what was set, of these names."""
         return {name: value for name in names if (value := getattr(self, name)) is not UNSET}
@@ -105,9 +117,9 @@ class PolicySettings(KernelProvisionerBase):
 def kernelspec_layer(settings: Mapping[str, object], kernel_name: str) -> Layer:
     """Return what a kernelspec's `config` says, as a layer.
 
-    :raises PolicyError: it sets a maximum.
+    :raises PolicyError: it sets what is for administrators.
     """
-    for name in settings.keys() & set(MAXIMA_NAMES):
+    for name in settings.keys() & {*MAXIMA_NAMES, *AUDIT_NAMES}:
         raise PolicyError(
             f'"{name}" in kernelspec {kernel_name} is for administrators; '
             f"it belongs in Jupyter's configuration, as c.SandboxProvisioner.{name}."

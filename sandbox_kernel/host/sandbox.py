@@ -25,8 +25,11 @@ from secrets import token_hex
 
 import zmq
 
-from sandbox_kernel.errors import SandboxError, StartError
+from sandbox_kernel.errors import AuditError, SandboxError, StartError
 from sandbox_kernel.host import registry
+from sandbox_kernel.host.audit import Audit
+from sandbox_kernel.host.audit.audit import Wall
+from sandbox_kernel.host.audit.environment import fingerprint
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.deaths import Death, Intent, explain
 from sandbox_kernel.host.engines.base import OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
@@ -66,10 +69,12 @@ class Sandbox:
         *,
         log: Callable[[str], None] = lambda _: None,
         secrets: Secrets = NO_SECRETS,
+        audit: Audit | None = None,
     ) -> None:
         """Take what a launch needs.
 
         :param secrets: what the guest gets over its stream; engines never see it.
+        :param audit: writes down what happens; None: nobody does.
         """
         self.policy = policy
         self.launch = launch
@@ -82,6 +87,11 @@ class Sandbox:
         self._secrets = secrets
         self._masks = Masks(secrets.values())
         self._log_end = Tail(self._masks)
+        self._audit = audit or Audit()
+        self._audit.hide = self._masks.text
+        self._audit.on_failure = lambda sentence: self.kill(Intent("stopped", sentence))
+        self._used = Usage()
+        self._guard: Guard | None = None
         self._logged = 0
         self._tail: deque[str] = deque(maxlen=200)
         self._started: Future[None] = Future()
@@ -115,6 +125,14 @@ class Sandbox:
             return name
         runtime = f", runtime {policy.runtime}" if policy.runtime else ""
         return f"{name}, image {policy.image or OUR_IMAGE}{runtime}"
+
+    @property
+    def provenance(self) -> dict[str, object]:
+        """Where results of this kernel come from, for documents; empty before the wall stands."""
+        known = self._audit.provenance
+        used = self.usage() if not self.ended.done() else self._used
+        figures = {"cpu_seconds": round(used.cpu_seconds, 3), "memory_bytes": used.memory_bytes}
+        return {**known, **{name: figure or None for name, figure in figures.items()}} if known else {}
 
     @property
     def pid(self) -> int:
@@ -192,12 +210,19 @@ class Sandbox:
         inner = token_hex(32)
         sockets = self.front.bind(context)
         started = time.monotonic()
-        process = self.engine.start(self.policy, self.launch)
+        process = self._start_process()
         with self._lock:
             self._process = process
         if self._intent:
             process.kill()
-        guard = Guard(self.policy, outer=self.front.key, inner=inner.encode(), masks=self._masks)
+        self._begin_audit(process)
+        guard = self._guard = Guard(
+            self.policy,
+            outer=self.front.key,
+            inner=inner.encode(),
+            observer=self._audit.observer,
+            masks=self._masks,
+        )
         tunnel = self._open_tunnel(process, sockets, guard)
         tunnel.tell(self._secrets.into(process.start_message._replace(key=inner)))
         self._enter(process, tunnel)
@@ -211,6 +236,25 @@ class Sandbox:
             tunnel.take_last_requests()
             tunnel.publish(guard.last_words(death))
         return death
+
+    def _start_process(self) -> SandboxProcess:
+        try:
+            return self.engine.start(self.policy, self.launch)
+        except SandboxError:
+            with contextlib.suppress(AuditError):  # what is raised already is the better reason
+                self._begin_audit(None)
+            raise
+
+    def _begin_audit(self, process: SandboxProcess | None) -> None:
+        """Write down what is about to run, before any code of the kernel does.
+
+        :raises AuditError: a log is required, and cannot be written.
+        """
+        contained = self.engine.name in CONTAINERS
+        image = (self.policy.image or OUR_IMAGE) if contained else None
+        environment = None if contained else fingerprint(self.launch.argv[0])
+        image_id = process.image_id if process else None
+        self._audit.begin(self.policy, self.launch, Wall(self.engine.name, image, image_id, environment))
 
     def _open_tunnel(self, process: SandboxProcess, sockets: Sockets, guard: Guard) -> Tunnel:
         tunnel = Tunnel(
@@ -250,6 +294,7 @@ class Sandbox:
             self._intend(Intent("protocol", f"Killed: the kernel sent {error}."))
 
     def _on_due(self, due: Due) -> None:
+        self._audit.deadline()
         intent = Intent("deadline", due.sentence)
         if due.verdict is Verdict.END:
             self.kill(intent)
@@ -264,6 +309,10 @@ class Sandbox:
         usage = process.usage() | tunnel.counted
         process.close()
         usage |= process.usage()
+        exited = tunnel.kernel_exit
+        self._used = (
+            usage | Usage(cpu_seconds=exited.cpu_seconds, memory_bytes=exited.max_rss) if exited else usage
+        )
         if self.front.directory and registry.stop_requested(self.front.directory):
             self._intent = STOPPED
         return explain(
@@ -319,7 +368,11 @@ class Sandbox:
     def _publish_end(self, death: Death, failure: SandboxError | None) -> None:
         if failure and self._started.done():
             death = replace(death, sentence=str(failure))
-        self.ended.set_result(death)
+        try:
+            told = replace(death, sentence=str(failure)) if failure else death
+            self._audit.end(told, self._used, refused=self._guard.refused if self._guard else 0)
+        finally:
+            self.ended.set_result(death)
         if not self._started.done():
             self._started.set_exception(failure or StartError(death.sentence))
 

@@ -76,6 +76,7 @@ class Pipes:
 
     stdin: int
     stdout: int
+    image_id: str | None = None
 
     def read(self, buffer: memoryview) -> int:
         """Take what the guest has said into the buffer."""
@@ -101,6 +102,8 @@ class SandboxProcess(Protocol):
     """A non-blocking descriptor with the wall's own complaints (never the kernel's output), or -1."""
     pid: int
     """A process on this machine whose death is the sandbox's death; 0 where there is none."""
+    image_id: str | None
+    """The digest of the image that it was made from, where there is one."""
     start_message: Start
     """The first message for the guest: what to run, where, with which environment."""
 

@@ -158,6 +158,7 @@ def _launch(
         except BaseException:
             line.close()
             raise
+        process.image_id = image.id
         process.watched(telling, watch)
         daemon.rest()  # until the end there is nothing to ask
     except BaseException:

@@ -40,6 +40,7 @@ class DockerProcess:
         :param first: what the guest is sent before all else.
         """
         self.pid = 0
+        self.image_id: str | None = None
         self.stdin, self.stdout = line.stdin, line.stdout
         self.start_message = message
         self.stderr, self._complaints = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
