@@ -29,6 +29,14 @@ def pytest_configure() -> None:
     os.environ["DOCKER_HOST"] = NO_DAEMON
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_directory() -> Iterator[Path]:
+    """Where this session's sandboxes write down what they do."""
+    with tempfile.TemporaryDirectory(prefix="skt-state-") as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", directory)
+        yield Path(directory)
+
+
 def required_engines() -> set[str]:
     return {name for name in os.environ.get("REQUIRE_ENGINES", "").replace(",", " ").split() if name}
 

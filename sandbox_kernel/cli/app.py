@@ -27,6 +27,7 @@ COMMANDS = {
     "image": "Build, list and check container images.",
     "ps": "List running sandboxes.",
     "stop": "Stop running sandboxes.",
+    "audit": "Show what ran in sandboxes, when, and how it ended.",
     "clean": "Remove what crashed programs have left.",
 }
 

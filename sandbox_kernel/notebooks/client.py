@@ -118,6 +118,11 @@ class CellClient(NotebookClient):
         return None if wall is None else str(wall)
 
     @property
+    def provenance(self) -> dict[str, Any]:
+        """Where the results come from, as the kernel's provisioner says it; empty where it says nothing."""
+        return dict(getattr(getattr(self.km, "provisioner", None), "provenance", None) or {})
+
+    @property
     def passed_deadlines(self) -> list[str]:
         """Sentences on each time a guard interrupted a cell at its deadline; empty without a guard."""
         notices = getattr(getattr(self.km, "provisioner", None), "notices", ())

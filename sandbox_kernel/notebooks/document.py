@@ -1,6 +1,7 @@
 """The notebook as a document: which cells run, what an earlier run left, what is saved."""
 
 import copy
+import hashlib
 
 from nbformat import NotebookNode
 
@@ -66,6 +67,11 @@ def cell_outcome(cell: NotebookNode) -> Outcome:
     """Return how a cell that came to its end fared."""
     failed = any(output.get("output_type") == "error" for output in cell.outputs)
     return Outcome.ERROR if failed else Outcome.OK
+
+
+def code_digest(source: str) -> str:
+    """Return the SHA-256 of a cell's code, by which it is found in an audit log."""
+    return f"sha256:{hashlib.sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 def tells(cell: NotebookNode, sentence: str) -> bool:

@@ -30,6 +30,7 @@ from sandbox_kernel.notebooks.document import (
     RUN_KEY,
     cell_outcome,
     code_cells,
+    code_digest,
     for_saving,
     forget_earlier_run,
     tells,
@@ -198,7 +199,11 @@ class NotebookRun:
             outcome = ending.outcome if ending else cell_outcome(node)
         finally:
             seconds = monotonic() - began
-            node.metadata[RUN_KEY] = {"outcome": str(outcome), "duration": round(seconds, 3)}
+            node.metadata[RUN_KEY] = {
+                "outcome": str(outcome),
+                "duration": round(seconds, 3),
+                "code_sha256": code_digest(node.source),
+            }
             self._progress.cell_finished(cell, outcome, seconds)
         self._save_on_the_way()
         return ending
@@ -310,7 +315,8 @@ class NotebookRun:
 
     def _save(self, result: Result) -> None:
         """Save into a file, if that is where it goes."""
-        self.nb.metadata[RUN_KEY] = result.metadata()
+        provenance = self._client.provenance
+        self.nb.metadata[RUN_KEY] = result.metadata() | ({"provenance": provenance} if provenance else {})
         if self._target is not None and not self._target.is_stream:
             for _ in self._target.write(self._text()):
                 pass

@@ -1,9 +1,9 @@
 """One file of lines, which many processes write at once and which never takes more than its size.
 
 Each line is one write to a file that is open for appending: Linux puts it at the end, whole,
-whoever else writes. Nobody waits for anybody: the file is turned over (log → log.1 → log.2 …)
-by whoever finds it full and gets a lock on it at once; the others go on writing to the file
-that they have, which is then log.1.
+whoever else writes. The file is turned over (log → log.1 → log.2 …) by whoever finds it full
+and gets a lock on it at once; the others do not wait, but write to the file that they have,
+which is then log.1. Only beyond twice its share of the size do they wait, a second at most.
 """
 
 import contextlib
@@ -11,11 +11,15 @@ import errno
 import fcntl
 import os
 import stat
+import time
 from pathlib import Path
 from typing import Final
 
 FILES: Final = 4
 """The file and its predecessors: each takes that part of the whole size."""
+
+PATIENCE: Final = 1.0
+"""Seconds that another process has for turning the file over, which takes it microseconds."""
 
 _FLAGS: Final = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -52,7 +56,9 @@ class AuditLog:
                 descriptor = self._turned_over(descriptor, size)
                 opened.callback(os.close, descriptor)
                 size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a full disk has cut the last one short
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                # A full disk has cut the last one short. Or another process is writing it just now,
+                # and an empty line is left, which does no harm.
                 line = b"\n" + line
             if os.write(descriptor, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
@@ -93,11 +99,7 @@ class AuditLog:
 
         :raises OSError: it cannot be made.
         """
-        try:
-            fcntl.flock(full, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if size > 2 * self._full:  # whoever holds the lock hangs
-                raise
+        if not _locked(full, PATIENCE if size > 2 * self._full else 0.0):
             return os.dup(full)
         if self._is_current(full):  # else another one was quicker
             names = [self.path, *self._older()]
@@ -111,3 +113,22 @@ class AuditLog:
             return os.path.samestat(os.fstat(descriptor), self.path.lstat())
         except FileNotFoundError:
             return False
+
+
+def _locked(descriptor: int, patience: float) -> bool:
+    """Lock a file; return False if somebody else has it locked.
+
+    :raises BlockingIOError: there was patience, and it has come to an end.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not patience:
+                return False
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return True

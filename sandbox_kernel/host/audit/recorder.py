@@ -38,7 +38,6 @@ class Recorder(Observer):
         self._say = say
         self._keep = keep
         self._open: OrderedDict[str, _Asked] = OrderedDict()
-        self._interrupted = ""
 
     def cell_asked(self, request: Request, code: str) -> None:
         """Note a cell; it begins now, unless others run before it."""
@@ -52,8 +51,10 @@ class Recorder(Observer):
             self._tell(self._open.popitem(last=False)[1])
 
     def interrupted(self, outcome: str) -> None:
-        """Note that the running cell did not end by itself."""
-        self._interrupted = outcome
+        """Note that the running cell, if there is one, does not end by itself."""
+        running = next((cell for cell in self._open.values() if cell.ended is None), None)
+        if running:
+            running.outcome = outcome
 
     def cell_ended(self, cell: Cell) -> None:
         """Note how a cell was answered; the next in the row begins."""
@@ -66,8 +67,8 @@ class Recorder(Observer):
             return
         asked.ended = _now()
         asked.began = asked.began or asked.ended
-        asked.outcome = self._interrupted or _OUTCOMES.get(cell.status, "error")
-        self._interrupted = ""
+        if asked.outcome == "unknown":
+            asked.outcome = _OUTCOMES.get(cell.status, "error")
         following = next((other for other in self._open.values() if other.ended is None), None)
         if following and following.began is None:
             following.began = asked.ended
@@ -83,7 +84,7 @@ class Recorder(Observer):
         """Write the records of cells that were never done with: their kernel has ended."""
         while self._open:
             asked = self._open.popitem(last=False)[1]
-            if asked.ended is None and asked.began:
+            if asked.ended is None and asked.began and asked.outcome == "unknown":
                 asked.outcome = "ended"
             self._tell(asked)
 

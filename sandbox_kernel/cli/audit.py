@@ -1,0 +1,126 @@
+"""`sandbox-kernel audit`: what was written down of sessions and cells."""
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from sandbox_kernel.cli.escape import plain
+from sandbox_kernel.host.audit import AuditLog, default_path
+from sandbox_kernel.policy import format_seconds, format_size
+
+HELP = """
+Show the last records of the audit log: which kernels were started, which cells ran (by the hash of
+their code), how long, and how they ended.
+
+\b
+Examples:
+  sandbox-kernel audit
+  sandbox-kernel audit --follow
+  sandbox-kernel audit --json -n all | jq 'select(.outcome == "error")'
+
+The log is $XDG_STATE_HOME/sandbox-kernel/audit.jsonl (by default ~/.local/state/…), or what
+c.SandboxProvisioner.audit_log names in Jupyter's configuration: give that to --log.
+"""
+
+LOOK_AGAIN_SECONDS: Final = 0.2
+"""How often a followed log is looked at: for people, at once."""
+
+
+@click.command("audit", help=HELP, short_help="Show what ran in sandboxes, when, and how it ended.")
+@click.option("-n", "--lines", default="20", show_default=True, metavar="N", help="How many; or all.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: the lines as they are.")
+@click.option(
+    "--log", metavar="FILE", type=click.Path(path_type=Path), help="Another log than the usual one."
+)
+def command(*, lines: str, follow: bool, as_json: bool, log: Path | None) -> int:
+    """Show records."""
+    if lines != "all" and not (lines.isascii() and lines.isdigit()):
+        raise click.UsageError("--lines takes a number, or all.")
+    reader = Reader(log or default_path())
+    shown = deque(reader.read(), None if lines == "all" else int(lines))
+    if not shown and not follow:
+        click.echo(f"Nothing is written down in {plain(str(reader.log.path))}.", err=True)
+    _show(shown, as_json=as_json)
+    while follow:
+        time.sleep(LOOK_AGAIN_SECONDS)
+        _show(deque(reader.read()), as_json=as_json)
+    return 0
+
+
+class Reader:
+    """Reads a log's records in their order, each once, over the turns of its files."""
+
+    def __init__(self, path: Path) -> None:
+        self.log = AuditLog(path, 0)
+        self._read: dict[int, int] = {}
+        """Inode of each file → bytes of it that were read."""
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """Yield what is new; what is no record (a line that a full disk has cut) is skipped."""
+        for path in self.log.files():
+            try:
+                with path.open("rb") as file:
+                    status = os.fstat(file.fileno())
+                    number = status.st_ino
+                    if self._read.get(number, 0) > status.st_size:  # a new file has a deleted one's number
+                        self._read[number] = 0
+                    file.seek(self._read.get(number, 0))
+                    yield from self._records(file, number)
+            except FileNotFoundError:  # turned over meanwhile: found under its next name
+                continue
+
+    def _records(self, file: Any, number: int) -> Iterator[dict[str, Any]]:
+        for line in file:
+            if not line.endswith(b"\n"):  # it is being written
+                return
+            self._read[number] = self._read.get(number, 0) + len(line)
+            try:
+                found = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(found, dict):
+                yield found
+
+
+def _show(records: deque[dict[str, Any]], *, as_json: bool) -> None:
+    for found in records:
+        click.echo(json.dumps(found) if as_json else plain(_sentence(found)))
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    """Return a record for people; a log may hold those of another version."""
+    when = str(found.get("time", "?"))[:19].replace("T", " ")
+    what = {"session_start": _start, "cell": _cell, "session_end": _end}.get(str(found.get("event")))
+    try:
+        told = what(found) if what else str(found.get("event"))
+    except (KeyError, TypeError, ValueError):
+        told = f"{found.get('event')} (of another version)"
+    return f"{when}  {str(found.get('session', '?'))[:8]}  {told}"
+
+
+def _start(found: dict[str, Any]) -> str:
+    user = found["user"]
+    who = user["jupyterhub"] or user["name"] or user["uid"]
+    wall = f"{found['engine']}, image {found['image']}" if found["image"] else found["engine"]
+    return f"{found['kernel_name'] or 'a kernel'} started by {who} in {found['directory']} ({wall})"
+
+
+def _cell(found: dict[str, Any]) -> str:
+    digest = (found["code_sha256"] or "none").removeprefix("sha256:")[:12]
+    took = format_seconds(round(float(found["duration"]), 3))
+    sent = format_size(found["output_bytes"])
+    return f"cell {found['cell']} {found['outcome']} after {took}, {sent} out, {digest}"
+
+
+def _end(found: dict[str, Any]) -> str:
+    used = [f"{found['cells']} cells"]
+    used += [f"{found['cpu_seconds']:.1f} s of CPU"] if found["cpu_seconds"] else []
+    used += [format_size(found["memory_bytes"])] if found["memory_bytes"] else []
+    return f"ended: {found['cause']}. {found['reason']} ({', '.join(used)})"

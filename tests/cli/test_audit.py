@@ -1,0 +1,144 @@
+"""`sandbox-kernel audit`, provenance, and that a secret is in nothing that is left of a run."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from sandbox_kernel.host.audit import AuditLog
+
+CANARY = "canary-0123456789abcdef"
+OTHER = "canary-fedcba9876543210"
+SHOWING = """
+import os
+print(os.environ["VARIABLE"], open(os.environ["SANDBOX_SECRETS"] + "/FILE").read())
+raise RuntimeError(os.environ["VARIABLE"])
+"""
+
+
+@pytest.fixture
+def state(tmp_path, monkeypatch) -> Path:
+    """A directory of our own for what is written down; the log in it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "sandbox-kernel" / "audit.jsonl"
+
+
+def test_a_run_leaves_its_provenance_and_no_secret(
+    sandbox_kernel, notebook, state, tmp_path, monkeypatch
+) -> None:
+    """Notebook and log say where results are from, in the same words; none has a secret, nor has the terminal."""
+    token = tmp_path / "token"
+    token.write_text(f"{OTHER}\n")
+    monkeypatch.setenv("VARIABLE", CANARY)
+    path = notebook("a.ipynb", "6 * 7", SHOWING)
+    secrets = ("--secret", "VARIABLE:env", "--secret", f"FILE=file:{token}")
+    done = sandbox_kernel("run", path, "--log-output", "--engine", "bubblewrap", *secrets)
+    assert done.returncode == 1, done.stderr
+    saved = Path("a-executed.ipynb").read_text()
+    log = state.read_text()
+    for left in (saved, log, done.stdout, done.stderr):
+        assert "canary" not in left
+    assert "[secret VARIABLE] [secret FILE]" in saved
+    told = nbformat.reads(saved, 4)
+    provenance = told.metadata["sandbox_kernel"]["provenance"]
+    first, one, two, last = (json.loads(line) for line in log.splitlines() if 'cell":0' not in line)
+    shared = provenance.keys() & first.keys()
+    assert {"session", "engine", "environment", "policy", "policy_sha256", "version"} <= shared
+    assert {name: provenance[name] for name in shared} == {name: first[name] for name in shared}
+    assert provenance["policy"]["secrets"] == ["VARIABLE:env", f"FILE=file:{token}"]
+    digests = [cell.metadata["sandbox_kernel"]["code_sha256"] for cell in told.cells]
+    assert digests == [one["code_sha256"], two["code_sha256"]]
+    assert (one["outcome"], two["outcome"], last["cause"]) == ("ok", "error", "shutdown")
+    assert provenance["cpu_seconds"] > 0
+    assert not {"user", "host", "directory"} & provenance.keys()
+
+
+def test_a_kernelspec_names_a_secret(sandbox_kernel, tmp_path, monkeypatch) -> None:
+    """`install` writes down names and sources, never a value."""
+    monkeypatch.setenv("VARIABLE", CANARY)
+    done = sandbox_kernel("install", "--secret", "VARIABLE", "--secret", "FILE=file:token")
+    assert done.returncode == 0, done.stderr
+    text = next(tmp_path.rglob("kernel.json")).read_text()
+    assert "canary" not in text
+    config = json.loads(text)["metadata"]["kernel_provisioner"]["config"]
+    assert config["secrets"] == ["VARIABLE", f"FILE=file:{Path.cwd()}/token"]
+
+
+def test_a_secret_that_is_not_there(sandbox_kernel, notebook, state) -> None:
+    """Nothing runs without a secret that was asked for; the sentence says what to do."""
+    done = sandbox_kernel("run", notebook("a.ipynb", "1"), "--engine", "bubblewrap", "--secret", "ABSENT")
+    assert done.returncode == 2
+    assert "ABSENT" in done.stderr
+    assert not Path("a-executed.ipynb").exists()
+
+
+def record(number: int, **changes: object) -> bytes:
+    fields = {
+        "v": 1,
+        "time": f"2026-01-01T00:00:{number:02}.000Z",
+        "event": "cell",
+        "session": "0123456789abcdef",
+        "cell": number,
+        "outcome": "ok",
+        "code_sha256": "sha256:" + "ab" * 32,
+        "duration": 0.25,
+        "output_bytes": 2048,
+    }
+    return json.dumps({**fields, **changes}).encode() + b"\n"
+
+
+def test_showing_the_log(sandbox_kernel, state) -> None:
+    """The last records, oldest first, for people or for programs; what is no record is left out."""
+    log = AuditLog(state, 1 << 20)
+    for number in range(30):
+        log.append(record(number))
+    log.append(b"cut short\n")
+    shown = sandbox_kernel("audit").stdout.splitlines()
+    assert len(shown) == 20
+    assert shown[-1] == "2026-01-01 00:00:29  01234567  cell 29 ok after 0.25 s, 2 KiB out, abababababab"
+    told = [json.loads(line) for line in sandbox_kernel("audit", "--json", "-n", "all").stdout.splitlines()]
+    assert [entry["cell"] for entry in told] == list(range(30))
+
+
+def test_a_log_is_no_terminal(sandbox_kernel, state) -> None:
+    """Whatever stands in a log, of another version even, the terminal is not made to obey it."""
+    log = AuditLog(state, 1 << 20)
+    log.append(record(1, outcome="\x1b]0;x\x07", session="\x1b[2J"))
+    log.append(b'{"v":9,"event":"cell"}\n[]\n7\n')
+    shown = sandbox_kernel("audit")
+    assert shown.returncode == 0
+    assert "\x1b" not in shown.stdout
+    assert len(shown.stdout.splitlines()) == 2
+
+
+def test_an_empty_log(sandbox_kernel, state) -> None:
+    """Nothing there is nothing wrong; a wrong number is."""
+    done = sandbox_kernel("audit")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert str(state) in done.stderr
+    assert sandbox_kernel("audit", "-n", "-1").returncode == 2
+
+
+def test_following(started, state) -> None:
+    """What is written meanwhile is shown, also when the file is turned over."""
+    log = AuditLog(state, 4000)
+    log.append(record(0))
+    program: subprocess.Popen[str] = started("audit", "--follow", "--json")
+    for number in range(40):
+        assert json.loads(program.stdout.readline())["cell"] == number
+        log.append(record(number + 1))
+
+
+def test_a_required_log(sandbox_kernel, notebook, tmp_path, monkeypatch) -> None:
+    """An administrator's wish binds `run` as well: no log, no run."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "jupyter_config.py").write_text(
+        "c.SandboxProvisioner.audit = 'required'\nc.SandboxProvisioner.audit_log = '/dev/null/log'\n"
+    )
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+    done = sandbox_kernel("run", notebook("a.ipynb", "open('x', 'w')"), "--engine", "bubblewrap")
+    assert done.returncode == 2
+    assert "/dev/null/log" in done.stderr
+    assert not Path("a-executed.ipynb").exists()
