@@ -16,7 +16,6 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -25,30 +24,23 @@ from secrets import token_hex
 
 import zmq
 
-from sandbox_kernel.errors import AuditError, SandboxError, StartError
+from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host import registry
 from sandbox_kernel.host.audit import Audit
-from sandbox_kernel.host.audit.audit import Wall
-from sandbox_kernel.host.audit.environment import fingerprint
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.deaths import Death, Intent, explain
-from sandbox_kernel.host.engines.base import OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
+from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
 from sandbox_kernel.host.front import Front
 from sandbox_kernel.host.guard import MAX_REPLY, Guard, ViolationError
 from sandbox_kernel.host.janitor import JANITOR
-from sandbox_kernel.host.secrets import NO_SECRETS, Masks, Secrets, Tail
+from sandbox_kernel.host.kernel_log import KernelLog
+from sandbox_kernel.host.secrets import NO_SECRETS, Masks, Secrets
 from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tunnel
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import RemoteProtocolError, Signal
 
-MAX_LOG = 1 << 20
-"""Characters of a kernel's log that reach the host's: tracebacks, not a disk's worth of noise."""
-
 LINGER = 1000
 """Milliseconds that a client has to take the last messages before its socket is closed."""
-
-CONTAINERS = ("docker", "podman")
-"""Engines whose kernels run an image's Python."""
 
 STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
 
@@ -83,17 +75,14 @@ class Sandbox:
         self.ended: Future[Death] = Future()
         self.notices: list[Intent] = []
         """What the guard did to cells without ending the kernel, e.g. a deadline that interrupted one."""
-        self._log = log
         self._secrets = secrets
         self._masks = Masks(secrets.values())
-        self._log_end = Tail(self._masks)
+        self._log = KernelLog(log, self._masks)
         self._audit = audit or Audit()
         self._audit.hide = self._masks.text
         self._audit.on_failure = lambda sentence: self.kill(Intent("stopped", sentence))
         self._used = Usage()
         self._guard: Guard | None = None
-        self._logged = 0
-        self._tail: deque[str] = deque(maxlen=200)
         self._started: Future[None] = Future()
         self._intent: Intent | None = None
         self._process: SandboxProcess | None = None
@@ -129,10 +118,9 @@ class Sandbox:
     @property
     def provenance(self) -> dict[str, object]:
         """Where results of this kernel come from, for documents; empty before the wall stands."""
-        known = self._audit.provenance
-        used = self.usage() if not self.ended.done() else self._used
-        figures = {"cpu_seconds": round(used.cpu_seconds, 3), "memory_bytes": used.memory_bytes}
-        return {**known, **{name: figure or None for name, figure in figures.items()}} if known else {}
+        tunnel = self._tunnel
+        used = self.usage() | tunnel.counted if tunnel and not self.ended.done() else self._used
+        return self._audit.provenance(used)
 
     @property
     def pid(self) -> int:
@@ -211,11 +199,6 @@ class Sandbox:
         sockets = self.front.bind(context)
         started = time.monotonic()
         process = self._start_process()
-        with self._lock:
-            self._process = process
-        if self._intent:
-            process.kill()
-        self._begin_audit(process)
         guard = self._guard = Guard(
             self.policy,
             outer=self.front.key,
@@ -227,8 +210,7 @@ class Sandbox:
         tunnel.tell(self._secrets.into(process.start_message._replace(key=inner)))
         self._enter(process, tunnel)
         self._attend(tunnel, start_by=started + self.policy.start_timeout)
-        if rest := self._log_end.rest():
-            self._keep(rest)
+        self._log.last_words()  # what was held back of them is told as well
         death = self._autopsy(process, tunnel, guard)
         if not tunnel.ready:
             raise StartError(self._why_not(death, tunnel))
@@ -238,23 +220,18 @@ class Sandbox:
         return death
 
     def _start_process(self) -> SandboxProcess:
+        """Build the wall, and write down what is about to run in it, before any code of it does."""
         try:
-            return self.engine.start(self.policy, self.launch)
+            process = self.engine.start(self.policy, self.launch)
         except SandboxError:
-            with contextlib.suppress(AuditError):  # what is raised already is the better reason
-                self._begin_audit(None)
+            self._audit.attempted(self.policy, self.launch, self.engine.name)
             raise
-
-    def _begin_audit(self, process: SandboxProcess | None) -> None:
-        """Write down what is about to run, before any code of the kernel does.
-
-        :raises AuditError: a log is required, and cannot be written.
-        """
-        contained = self.engine.name in CONTAINERS
-        image = (self.policy.image or OUR_IMAGE) if contained else None
-        environment = None if contained else fingerprint(self.launch.argv[0])
-        image_id = process.image_id if process else None
-        self._audit.begin(self.policy, self.launch, Wall(self.engine.name, image, image_id, environment))
+        with self._lock:
+            self._process = process
+        if self._intent:
+            process.kill()
+        self._audit.begin(self.policy, self.launch, self.engine.name, process.image_id)
+        return process
 
     def _open_tunnel(self, process: SandboxProcess, sockets: Sockets, guard: Guard) -> Tunnel:
         tunnel = Tunnel(
@@ -264,7 +241,7 @@ class Sandbox:
             Deadlines(self.policy),
             self._commands,
             max_message=max(self.policy.message, MAX_REPLY),
-            log=self._note,
+            log=self._log.note,
         )
         tunnel.on_ready = lambda: self._started.set_result(None)
         tunnel.on_due = self._on_due
@@ -325,7 +302,7 @@ class Sandbox:
         )
 
     def _why_not(self, death: Death, tunnel: Tunnel) -> str:
-        log = "".join(self._tail).strip()
+        log = self._log.last_words().strip()
         wall = tunnel.complaints.decode(errors="replace").strip()
         contained = self.engine.name in CONTAINERS
         if "No module named ipykernel" in log or (contained and "No module named 'zmq'" in wall):
@@ -335,18 +312,6 @@ class Sandbox:
         explained = tunnel.ended or death.kind == "protocol"
         reason = f"The kernel did not start. {death.sentence}" if explained else late
         return f"{reason}\n{words}" if words else reason
-
-    def _note(self, text: str) -> None:
-        if self._masks:
-            text = self._log_end.feed(text)
-        self._keep(text)
-
-    def _keep(self, text: str) -> None:
-        self._tail.append(text)
-        if self._logged < MAX_LOG:
-            self._logged += len(text)
-            over = "" if self._logged < MAX_LOG else "[the rest of the kernel's log is not kept]\n"
-            self._log(text + over)
 
     def _clear(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         """Flush and close the sockets and remove all that this launch used.
@@ -369,8 +334,8 @@ class Sandbox:
         if failure and self._started.done():
             death = replace(death, sentence=str(failure))
         try:
-            told = replace(death, sentence=str(failure)) if failure else death
-            self._audit.end(told, self._used, refused=self._guard.refused if self._guard else 0)
+            refused = self._guard.refused if self._guard else 0
+            self._audit.end(death, self._used, refused=refused, reason=str(failure or death.sentence))
         finally:
             self.ended.set_result(death)
         if not self._started.done():

@@ -4,7 +4,7 @@ import pytest
 
 from sandbox_kernel.errors import StartError
 from sandbox_kernel.guest import counters, service, supervisor
-from sandbox_kernel.host import registry, sandbox
+from sandbox_kernel.host import kernel_log, registry, sandbox
 from sandbox_kernel.host.engines.memory import MemoryEngine
 from sandbox_kernel.policy import Policy
 from tests.conformance.kernel import Kernel
@@ -76,10 +76,10 @@ def test_what_the_guest_has_counted_is_told(directory, monkeypatch, tmp_path, ki
 
 def test_a_flood_in_the_kernels_log_ends(directory, monkeypatch):
     """What the kernel's process writes reaches the host's log up to a cap, and says so."""
-    monkeypatch.setattr(sandbox, "MAX_LOG", 1000)
+    monkeypatch.setattr(kernel_log, "MAX_LOG", 1000)
     kernel = Kernel(MemoryEngine(), Policy(), directory)
     for _ in range(100):
-        kernel.sandbox._note("x" * 100)
+        kernel.sandbox._log.note("x" * 100)
     assert sum(map(len, kernel.log)) < 2000
     assert "not kept" in kernel.log[-1]
     kernel.close()

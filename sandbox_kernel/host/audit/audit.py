@@ -1,5 +1,6 @@
 """The audit of one launch, as the sandbox that it is of uses it."""
 
+import contextlib
 import getpass
 import os
 import sys
@@ -11,13 +12,14 @@ from typing import Any, Final
 
 from sandbox_kernel import __version__
 from sandbox_kernel.errors import AuditError
+from sandbox_kernel.host.audit.environment import fingerprint
 from sandbox_kernel.host.audit.log import AuditLog
 from sandbox_kernel.host.audit.recorder import Recorder
 from sandbox_kernel.host.audit.records import Record, capped, line, moment, policy_digest, record
 from sandbox_kernel.host.audit.settings import AuditSettings
 from sandbox_kernel.host.audit.writer import Writer
 from sandbox_kernel.host.deaths import Death
-from sandbox_kernel.host.engines.base import Launch, Usage
+from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Launch, Usage
 from sandbox_kernel.host.hooks import Observer
 from sandbox_kernel.policy import Policy
 
@@ -31,16 +33,6 @@ class Kernel:
 
     id: str | None = None
     name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wall:
-    """What stands around it, and what is inside."""
-
-    engine: str
-    image: str | None = None
-    image_id: str | None = None
-    environment: str | None = None
 
 
 class Audit:
@@ -86,21 +78,28 @@ class Audit:
         """Whether anything is written down at all."""
         return self.settings.mode != "off"
 
-    def begin(self, policy: Policy, launch: Launch, wall: Wall) -> None:
+    def attempted(self, policy: Policy, launch: Launch, engine: str) -> None:
+        """Write down what would have run, had there been a wall; whoever asked is told of that already."""
+        with contextlib.suppress(AuditError):
+            self.begin(policy, launch, engine, None)
+
+    def begin(self, policy: Policy, launch: Launch, engine: str, image_id: str | None) -> None:
         """Write down what is about to run.
 
         :raises AuditError: a log is required, and cannot be written.
         """
         self._began = time.time(), time.monotonic()
         self._session = launch.name
-        self._origin = origin(policy, launch, wall, self._kernel)
+        self._origin = origin(policy, launch, engine, image_id)
         if not self.wanted:
             return
         log = AuditLog(self.settings.place, self.settings.size)
         self._writer = Writer(log, launch.name, on_failure=self._failed)
         keep = self.hide if self.settings.code else None
         self._recorder = Recorder(launch.name, self._say, keep=keep)
-        self._say(record("session_start", launch.name, self._began[0], **self._origin, **_who()))
+        names = {"kernel_id": capped(self._kernel.id), "kernel_name": capped(self._kernel.name)}
+        said = {**names, **self._origin, "directory": capped(launch.directory), **_who()}
+        self._say(record("session_start", launch.name, self._began[0], **said))
         if self.settings.mode == "required":
             if not self._writer.flush(PATIENCE):
                 raise AuditError(f"The audit log {self.settings.place} does not answer, and is required.")
@@ -110,20 +109,19 @@ class Audit:
                     "run. Make room, or name another place with c.SandboxProvisioner.audit_log."
                 )
 
-    @property
-    def provenance(self) -> Record:
-        """Where results of this launch come from; for documents, so without what tells who made them."""
-        if not self._origin:
-            return {}
-        keys = ("engine", "runtime", "image", "image_id", "environment", "policy", "policy_sha256", "version")
-        return {"session": self._session, **{key: self._origin[key] for key in keys}}
+    def provenance(self, usage: Usage) -> Record:
+        """Return where results of this launch come from: for documents, so without who made them, and where.
+
+        Empty before it has begun.
+        """
+        return {"session": self._session, **self._origin, **_figures(usage)} if self._origin else {}
 
     def deadline(self) -> None:
         """Note that the running cell is being ended at a deadline."""
         if self._recorder:
             self._recorder.interrupted("deadline")
 
-    def end(self, death: Death, usage: Usage, *, refused: int) -> None:
+    def end(self, death: Death, usage: Usage, *, refused: int, reason: str) -> None:
         """Write down how it ended, and wait a little for the disk. Idempotent."""
         recorder, writer = self._recorder, self._writer
         if recorder is None or writer is None:
@@ -135,13 +133,12 @@ class Audit:
                 self._session,
                 time.time(),
                 cause=death.kind,
-                reason=capped(death.sentence),
+                reason=capped(reason),
                 exit_code=int(death.exit_code),
                 returncode=death.returncode,
                 start=moment(self._began[0]),
                 duration=round(time.monotonic() - self._began[1], 3),
-                cpu_seconds=round(usage.cpu_seconds, 3) or None,
-                memory_bytes=usage.memory_bytes or None,
+                **_figures(usage),
                 cells=recorder.cells,
                 output_bytes=recorder.output_bytes,
                 refused=refused,
@@ -165,21 +162,23 @@ class Audit:
             self.on_failure(f"{sentence} The administrator requires it.")
 
 
-def origin(policy: Policy, launch: Launch, wall: Wall, kernel: Kernel) -> Record:
-    """Return what is known of a launch before anything ran."""
+def origin(policy: Policy, launch: Launch, engine: str, image_id: str | None) -> Record:
+    """Return what a launch is made of, as far as it is known before anything of it has run."""
+    contained = engine in CONTAINERS
     return {
-        "kernel_id": capped(kernel.id),
-        "kernel_name": capped(kernel.name),
-        "engine": wall.engine,
+        "engine": engine,
         "runtime": policy.runtime,
-        "image": wall.image,
-        "image_id": capped(wall.image_id),
-        "environment": wall.environment,
+        "image": (policy.image or OUR_IMAGE) if contained else None,
+        "image_id": capped(image_id),
+        "environment": None if contained else fingerprint(launch.argv[0]),
         "policy": policy.to_dict(),
         "policy_sha256": policy_digest(policy),
-        "directory": capped(launch.directory),
         "version": __version__,
     }
+
+
+def _figures(usage: Usage) -> Record:
+    return {"cpu_seconds": round(usage.cpu_seconds, 3) or None, "memory_bytes": usage.memory_bytes or None}
 
 
 def _who() -> dict[str, Any]:

@@ -26,6 +26,10 @@ OUR_IMAGE = "sandbox-kernel/python"
 """What a container runs where the policy names no image."""
 
 
+CONTAINERS = ("docker", "podman")
+"""Engines whose kernels run an image's Python."""
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """One kernel to start: what to run, and what of the host it was granted."""
