@@ -1,12 +1,11 @@
 """`sandbox-kernel audit`: what was written down of sessions and cells."""
 
 import json
-import os
 import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import click
 
@@ -30,6 +29,9 @@ c.SandboxProvisioner.audit_log names in Jupyter's configuration: give that to --
 
 LOOK_AGAIN_SECONDS: Final = 0.2
 """How often a followed log is looked at: for people, at once."""
+
+MOST_OF_A_LINE: Final = 4096
+"""Bytes by which a file is known: its first line has a time and a session in them."""
 
 
 @click.command("audit", help=HELP, short_help="Show what ran in sandboxes, when, and how it ended.")
@@ -59,28 +61,26 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.log = AuditLog(path, 0)
-        self._read: dict[int, int] = {}
-        """Inode of each file → bytes of it that were read."""
+        self._read: dict[bytes, int] = {}
+        """What each file begins with, which its name and number do not tell → bytes of it that were read."""
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Yield what is new; what is no record (a line that a full disk has cut) is skipped."""
         for path in self.log.files():
             try:
                 with path.open("rb") as file:
-                    status = os.fstat(file.fileno())
-                    number = status.st_ino
-                    if self._read.get(number, 0) > status.st_size:  # a new file has a deleted one's number
-                        self._read[number] = 0
-                    file.seek(self._read.get(number, 0))
-                    yield from self._records(file, number)
+                    head = file.readline(MOST_OF_A_LINE)
+                    if head.endswith(b"\n") or len(head) == MOST_OF_A_LINE:
+                        file.seek(self._read.get(head, 0))
+                        yield from self._records(file, head)
             except FileNotFoundError:  # turned over meanwhile: found under its next name
                 continue
 
-    def _records(self, file: Any, number: int) -> Iterator[dict[str, Any]]:
+    def _records(self, file: BinaryIO, head: bytes) -> Iterator[dict[str, Any]]:
         for line in file:
             if not line.endswith(b"\n"):  # it is being written
                 return
-            self._read[number] = self._read.get(number, 0) + len(line)
+            self._read[head] = self._read.get(head, 0) + len(line)
             try:
                 found = json.loads(line)
             except ValueError:

@@ -122,7 +122,7 @@ def test_an_empty_log(sandbox_kernel, state) -> None:
 
 def test_following(started, state) -> None:
     """What is written meanwhile is shown, also when the file is turned over."""
-    log = AuditLog(state, 2000)
+    log = AuditLog(state, 3000)
     log.append(record(0))
     program = started("audit", "--follow", "--json")
     for number in range(12):
