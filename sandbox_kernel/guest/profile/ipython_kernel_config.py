@@ -25,14 +25,11 @@ from typing import Any
 
 import zmq
 from ipykernel.iostream import OutStream
+from ipykernel.kernelapp import IPKernelApp
 from IPython import get_ipython
-from zmq.utils.garbage import gc as unfreed
 
 MAX_QUEUED = 8  # messages: enough to keep the stream busy, few enough to hold
 FLUSH_CHARACTERS = 1 << 18  # text that gathers unsent, give or take one print()
-
-MAX_UNFREED = 2 * MAX_QUEUED  # sent messages whose memory pyzmq has yet to give back
-FREEING_PATIENCE = 1.0  # seconds that one message waits for that at most
 
 PAUSE = 0.0005  # seconds between two looks: the publisher sends some messages meanwhile
 
@@ -112,18 +109,9 @@ def until_its_end(publisher: Any) -> Callable[[Callable[[], None]], None]:
 
 
 def wait_for_reader(publisher: Any) -> None:
-    """Have whoever publishes wait while MAX_QUEUED messages are on their way.
-
-    To be called before anything was published: a reader acknowledges every 500 messages until it
-    has heard of a lower high-water mark, and a socket that has sent more than that mark by then,
-    with none to come, is full for ever.
-    """
+    """Have whoever publishes wait while MAX_QUEUED messages are on their way."""
     schedule = until_its_end(publisher)
     scheduled = done = 0
-
-    def configure() -> None:
-        publisher.socket.setsockopt(zmq.SNDHWM, MAX_QUEUED)
-        publisher.socket.setsockopt(zmq.XPUB_NODROP, 1)
 
     def schedule_in_turn(call: Callable[[], None]) -> None:
         nonlocal scheduled
@@ -139,9 +127,6 @@ def wait_for_reader(publisher: Any) -> None:
             finally:
                 done += 1
 
-        freed_by = time.monotonic() + FREEING_PATIENCE
-        while len(unfreed.refs) > MAX_UNFREED and time.monotonic() < freed_by:
-            time.sleep(PAUSE)  # a thread of pyzmq's frees them, and a busy cell leaves it no turn
         # No lock, no semaphore: an interrupt between taking and using one would lose it for ever.
         # Here it loses one count at most, so that one message more may wait.
         while scheduled - done >= MAX_QUEUED and publisher.thread.is_alive():
@@ -149,7 +134,6 @@ def wait_for_reader(publisher: Any) -> None:
         schedule(call_and_count)
         scheduled += 1
 
-    schedule(configure)
     publisher.schedule = schedule_in_turn
 
 
@@ -170,6 +154,27 @@ def load_ipython_extension(shell: Any) -> None:
 
     shell._format_exception_for_storage = as_shown  # noqa: SLF001 - there is no other way in
 
+
+def bind_with_marks(app: type[IPKernelApp]) -> None:
+    """Have the publisher's socket know its marks before it is bound.
+
+    libzmq copies a socket's options when it binds. What is set later counts only for connections that the
+    socket has noticed by then: for a reader that connects later the mark would be the usual 1000, and one
+    that has begun to read would acknowledge every 500 messages, while a socket that has sent more than its
+    new mark, with none to come, is full for ever.
+    """
+    bind = app._bind_socket  # noqa: SLF001 - there is no other moment between making and binding
+
+    def bind_marked(self: IPKernelApp, socket: Any, port: int) -> int:
+        if socket.type in (zmq.PUB, zmq.XPUB):
+            socket.setsockopt(zmq.SNDHWM, MAX_QUEUED)
+            socket.setsockopt(zmq.XPUB_NODROP, 1)
+        return bind(self, socket, port)  # type: ignore[no-any-return, no-untyped-call]
+
+    app._bind_socket = bind_marked  # type: ignore[method-assign]  # noqa: SLF001
+
+
+bind_with_marks(IPKernelApp)
 
 _module = sys.modules["_sandbox_profile"] = types.ModuleType("_sandbox_profile", __doc__)
 _module.WaitingStream = WaitingStream  # type: ignore[attr-defined]
