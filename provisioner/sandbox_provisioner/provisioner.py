@@ -174,7 +174,8 @@ class SandboxProvisioner(PolicySettings):
 
         Clients read it to tell a limit from a crash: what comes out of the kernel proves nothing.
         """
-        return sandbox.death if (sandbox := self._running) else self._death
+        sandbox = self._running
+        return (sandbox.death or sandbox.cause) if sandbox else self._death
 
     @property
     def notices(self) -> tuple[Intent, ...]:

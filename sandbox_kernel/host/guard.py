@@ -93,6 +93,9 @@ class Guard:
         self._speech = Speech(signer)
         self._admission = Admission(policy, self.ledger, outer=signer, observer=self._observer)
         self._reader = Reader(self.ledger, outer=signer, inner=self._inner, filters=filters, masks=masks)
+        self._death: Death | None = None
+        self._info: Json = {"status": "ok", "language_info": {"name": "python", "file_extension": ".py"}}
+        """What the kernel said of itself last."""
         self._beats: deque[tuple[bytes, ...]] = deque(maxlen=MAX_BEATS)
 
     # From the clients, who are trusted with the key but not to be right.
@@ -107,6 +110,9 @@ class Guard:
             request = self._admission.read(channel, raw)
         except (MalformedMessageError, UncleanMessageError) as broken:
             log.warning("A client sent %s on %s; it was dropped.", broken, channel.name)
+            return
+        if self._death:
+            yield from self._answer_for_the_dead(request, self._death)
             return
         if request.executes and (refusal := self._admission.refusal(request, raw)):
             yield self._speech.status("busy", request.header)
@@ -300,6 +306,8 @@ class Guard:
             if request.deadline and status != "error":  # it swallowed the interrupt, and came to its end
                 yield from self._answer(request, "DeadlinePassed", request.deadline)
                 return
+        if request.msg_type == "kernel_info_request" and size <= MAX_HEADER:
+            self._info = sealed.content
         self._answered(request, status)
         yield ToClient(channel, sealed.parts)
         if request.held_idle:
@@ -350,8 +358,10 @@ class Guard:
     def last_words(self, death: Death) -> Iterator[ToClient]:
         """Yield what tells the clients of open cells why there will be no more.
 
-        Where no cell is open, the last one that there was says it.
+        Where no cell is open, the last one that there was says it. From then on the guard answers
+        what clients still ask.
         """
+        self._death, self.kernel_ready = death, False
         running = self.ledger.running()
         if running is None and self.ledger.last_cell:
             yield self._speech.notice(death.sentence, self.ledger.last_cell)
@@ -362,6 +372,19 @@ class Guard:
                 yield from self._finish(cell, {"status": "aborted"})
             else:
                 yield from self._end(cell)
+
+    def _answer_for_the_dead(self, request: Request, death: Death) -> Iterator[Action]:
+        """Yield why there is no answer; papermill asks who the kernel is when its last cell has failed."""
+        name = _NAMES.get(death.kind, "KernelDied")
+        self.shutdown_requested |= request.msg_type == "shutdown_request"
+        if request.executes:
+            yield self._speech.status("busy", request.header)
+            yield from self._fail(request, name, death.sentence)
+        elif request.msg_type.endswith("_request"):
+            own = {"kernel_info_request": self._info, "shutdown_request": {"status": "ok", "restart": False}}
+            told = own.get(request.msg_type) or {"status": "error", **error(name, death.sentence)}
+            yield self._speech.reply(request, told)
+            yield self._speech.status("idle", request.header)
 
     def _answer(self, request: Request, name: str, sentence: str) -> Iterator[ToClient]:
         """Yield an error in place of the kernel's reply; its idle is still the kernel's to say."""

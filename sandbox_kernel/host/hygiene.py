@@ -81,6 +81,9 @@ _FINITE = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 """Made once, for most parts are small: to make one costs more than to read a header with it."""
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def read_object(part: bytes, what: str, *, limit: int | None = None) -> tuple[Json, bytes]:
     """Return a JSON object and the bytes that may be passed on for it.
 
@@ -107,16 +110,17 @@ def read_object(part: bytes, what: str, *, limit: int | None = None) -> tuple[Js
 
 
 def json_bytes(value: Json) -> bytes:
-    """Return the value as JSON in UTF-8."""
-    return json.dumps(value, ensure_ascii=True).encode()
+    """Return the value as JSON in UTF-8: no longer than what it was read from, or hardly."""
+    return _ENCODER.encode(value).encode(errors="replace")
 
 
 def _check_structure(part: bytes, what: str) -> None:
     """Refuse what would take a parser deep, or a reader gigabytes, before either meets it.
 
-    Counting bytes is exact enough where there are few; only then are strings left out.
+    Counting bytes is exact enough where there are few; only where not are strings left out.
     """
-    if part.count(b"[") + part.count(b"{") <= MAX_DEPTH and part.count(b",") <= MAX_VALUES:
+    few = not _more_than(MAX_DEPTH // 2, b"[", part) and not _more_than(MAX_DEPTH // 2, b"{", part)
+    if few and (len(part) <= MAX_VALUES or part.count(b",") <= MAX_VALUES):
         return
     bare = _STRING.sub(b"", part)
     if bare.count(b"[") + bare.count(b"{") > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:
@@ -126,6 +130,16 @@ def _check_structure(part: bytes, what: str) -> None:
         depth += 1 if bracket[0] in b"[{" else -1
         if depth > MAX_DEPTH:
             raise UncleanMessageError(f"{what} nested more than {MAX_DEPTH} deep")
+
+
+def _more_than(count: int, byte: bytes, part: bytes) -> bool:
+    """Return whether there are more such bytes: to find few is ten times as fast as to count them."""
+    at = -1
+    for _ in range(count + 1):
+        at = part.find(byte, at + 1)
+        if at < 0:
+            return False
+    return True
 
 
 def scrub(value: Any) -> Any:

@@ -175,9 +175,13 @@ class Reader:
 
 
 def _explained(content: Json, sentence: str) -> Json:
-    """Return an error with a sentence on why it came about; anything else as it is."""
+    """Return an error with a sentence on why it came about; anything else as it is.
+
+    What Python says of an interrupt ("Interrupted by user") is left out: the user did not.
+    """
     if "ename" not in content:
         return content
-    why = " ".join(word for word in (content["evalue"], sentence) if word)
+    own = "" if content["ename"] == "KeyboardInterrupt" else content["evalue"]
+    why = " ".join(word for word in (own, sentence) if word)
     line = f"\x1b[31m{content['ename']}\x1b[39m: {why}"
     return {**content, "evalue": why, "traceback": [*content["traceback"], line]}

@@ -73,6 +73,8 @@ class Sandbox:
         self.engine = engine
         self.front = front
         self.ended: Future[Death] = Future()
+        self.cause: Death | None = None
+        """How it is ending, a little before it has ended: clients have been told."""
         self.notices: list[Intent] = []
         """What the guard did to cells without ending the kernel, e.g. a deadline that interrupted one."""
         self._secrets = secrets
@@ -162,6 +164,12 @@ class Sandbox:
             process = self._process
         if process:
             process.kill()
+        if intent is None:
+            self._commands.put(self._dismiss)
+
+    def _dismiss(self) -> None:
+        if self._tunnel:
+            self._tunnel.dismiss()
 
     def close(self) -> None:
         """End it and return when nothing of this launch is left. Idempotent."""
@@ -215,9 +223,16 @@ class Sandbox:
         if not tunnel.ready:
             raise StartError(self._why_not(death, tunnel))
         if not death.expected:
-            tunnel.take_last_requests()
-            tunnel.publish(guard.last_words(death))
+            self._tell_clients(tunnel, guard, death)
         return death
+
+    def _tell_clients(self, tunnel: Tunnel, guard: Guard, death: Death) -> None:
+        tunnel.take_last_requests()
+        in_a_cell = guard.ledger.running() is not None
+        tunnel.publish(guard.last_words(death))
+        self.cause = death
+        if in_a_cell:
+            tunnel.answer_for_the_dead()
 
     def _start_process(self) -> SandboxProcess:
         """Build the wall, and write down what is about to run in it, before any code of it does."""

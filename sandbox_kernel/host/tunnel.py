@@ -51,6 +51,9 @@ READ_SIZE = 256 << 10
 BATCH = 64
 """Messages taken from one client socket per wake-up, so that no channel starves another."""
 
+AFTERWARDS = 1.0
+"""Seconds in which a dead kernel's clients learn why, when they ask on after the cell that has failed."""
+
 FLUSH = 5.0
 """Seconds that a guest has to send its backlog once its kernel has ended."""
 
@@ -140,6 +143,7 @@ class Tunnel:
         self._complaining = process.stderr >= 0
         self._seen = Usage()
         self._flush_until: float | None = None
+        self._dismissed = False
         self._bells: dict[int, Callable[[], None]] = {}
 
     def listen(self, descriptor: int, rung: Callable[[], None]) -> None:
@@ -324,3 +328,23 @@ class Tunnel:
     def publish(self, actions: Iterable[Action]) -> None:
         """Send what the guard has to say at the end."""
         self._act(actions)
+
+    def dismiss(self) -> None:
+        """Have `answer_for_the_dead` return: nobody is left who would ask."""
+        self._dismissed = True
+
+    def answer_for_the_dead(self) -> None:
+        """For a while, let the guard answer what clients ask, until one asks for the end."""
+        self._outbox = Outbox()
+        poller = zmq.Poller()
+        for target in (self._commands.wake, *self._sockets.values()):
+            poller.register(target, zmq.POLLIN)
+        until = time.monotonic() + AFTERWARDS
+        while not self._dismissed and not self._guard.shutdown_requested:
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            events = dict(poller.poll(int(left * 1000) + 1))
+            if self._commands.wake in events:
+                self._commands.run()
+            self._serve_clients(events)

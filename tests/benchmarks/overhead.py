@@ -1,0 +1,92 @@
+"""With the guard and without, in turn, in one run: `python -m tests.benchmarks.overhead [ROUNDS]`.
+
+Both kernels are behind bubblewrap's wall, with jupyter_client's blocking client. What stands in for
+the guard on the other side passes every message as it is: both sides of it have the same key.
+Prints medians and their ratios; only the ratios may be quoted.
+"""
+
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+from sandbox_kernel.host import sandbox
+from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine
+from sandbox_kernel.host.guard import Action, Guard, ToClient, ToGuest
+from sandbox_kernel.policy import Policy
+from sandbox_kernel.wire import Channel, Message, Oversized, Part
+from tests.conformance.kernel import Kernel
+
+MOST = 1.25
+
+
+class NoGuard(Guard):
+    """Lets everything through."""
+
+    def from_client(self, channel: Channel, parts: Sequence[Part]) -> Iterator[Action]:
+        yield ToGuest(channel, tuple(parts))
+
+    def from_guest(self, message: Message | Oversized) -> Iterator[Action]:
+        if isinstance(message, Message):
+            yield ToClient(message.channel, message.parts)
+
+
+@contextmanager
+def kernel(guard: type[Guard]) -> Iterator[Kernel]:
+    with tempfile.TemporaryDirectory(prefix="notebook-") as path:
+        Path(path).chmod(0o755)
+        front = sandbox.Front.create()
+        inner = front.key.decode() if guard is NoGuard else secrets.token_hex(32)
+        with mock.patch.multiple(sandbox, Guard=guard, token_hex=lambda _: inner):
+            started = Kernel(BubblewrapEngine(), Policy(), Path(path), front=front)
+        try:
+            yield started
+        finally:
+            started.close()
+            front.close()
+
+
+CELLS: dict[str, tuple[str, int]] = {
+    "an empty cell": ("pass", 20),
+    "50 MB in one display": ("display({'text/plain': 'x' * 50_000_000}, raw=True)", 1),
+    "50 MB printed": ("for _ in range(500): print('x' * 100_000)", 1),
+    "50 MB in 5,000 displays": ("for _ in range(5_000): display({'text/plain': 'x' * 10_000}, raw=True)", 1),
+}
+"""What is run, and how often in a round."""
+
+
+def seconds(kernel: Kernel, code: str) -> float:
+    begun = time.perf_counter()
+    kernel.client.execute_interactive(code, timeout=300, output_hook=lambda _: None)
+    return time.perf_counter() - begun
+
+
+def compare(what: str, rounds: int, pair: Sequence[Kernel], run: Callable[[Kernel, str], float]) -> float:
+    code, often = CELLS[what]
+    taken: tuple[list[float], list[float]] = ([], [])
+    for round_ in range(rounds * often + 1):
+        for times, each in zip(taken, pair, strict=True):
+            time_ = run(each, code)
+            if round_:  # the first warms up
+                times.append(time_)
+    bare, guarded = (statistics.median(times) * 1000 for times in taken)
+    print(
+        f"{what:26} bare {bare:8.1f} ms   guarded {guarded:8.1f} ms   ratio {guarded / bare:5.2f}", flush=True
+    )
+    return guarded / bare
+
+
+def main() -> int:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    with kernel(NoGuard) as bare, kernel(Guard) as guarded:
+        ratios = [compare(what, rounds, (bare, guarded), seconds) for what in CELLS]
+    return int(max(ratios) > MOST)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
