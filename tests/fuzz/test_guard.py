@@ -114,7 +114,7 @@ def test_corpus(target):
     """What a coverage-guided fuzzer found worth keeping is still survived."""
     play = {"guard": script.play, "decoder": script.decode}[target]
     scripts = sorted((CORPUS / target).iterdir())
-    assert len(scripts) > 20
+    assert len(scripts) > 10
     for path in scripts:
         play(path.read_bytes())
 
