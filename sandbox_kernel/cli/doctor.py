@@ -57,6 +57,8 @@ class Report:
     policy: dict[str, str] = field(default_factory=dict)
     """What kernels are allowed that bring no policy of their own."""
     enforcement: list[Enforcement] = field(default_factory=list)
+    grade: str = ""
+    """Of the wall that this policy gets, A to D; empty where there is none."""
     walls: list[Wall] = field(default_factory=list)
     """Every way to run a kernel here, and its grade."""
     holes: list[Hole] = field(default_factory=list)
@@ -146,6 +148,8 @@ def _look_at_machine(report: Report, policy: Policy) -> None:
     found = survey(policy)
     report.walls, report.holes = found.walls, found.holes
     report.settings, report.processor = found.settings, found.processor
+    own = found.wall_of(report.engine or "", policy.runtime)
+    report.grade = own.grade if own is not None else ""
 
 
 def _look_at_jupyter(report: Report) -> None:
@@ -227,6 +231,8 @@ def _print_machine(report: Report, console: Console) -> None:
         name = f"{wall.engine} {wall.runtime}".strip()
         table.add_row(Text(plain(name)), Text(wall.grade or "-"), Text(plain(wall.meets)))
     console.print()
+    if report.grade:
+        console.print(Text(f"Grade of the wall that this policy gets: {report.grade}", style="bold"))
     console.print(table)
     say = partial(console.print, soft_wrap=True)
     for wall in report.walls:

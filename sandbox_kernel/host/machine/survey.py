@@ -14,7 +14,7 @@ from sandbox_kernel.host.engines.base import Engine
 from sandbox_kernel.host.engines.bubblewrap.bwrap import find_bubblewrap
 from sandbox_kernel.host.engines.bubblewrap.identity import trial_identity
 from sandbox_kernel.host.engines.docker.engine import DockerEngine
-from sandbox_kernel.host.engines.docker.facts import Facts
+from sandbox_kernel.host.engines.docker.facts import FAMILIES, Facts
 from sandbox_kernel.host.machine.holes import Hole, known_holes
 from sandbox_kernel.host.machine.settings import Setting, processor_holes, weak_settings
 from sandbox_kernel.host.machine.walls import (
@@ -42,6 +42,14 @@ class Survey:
     settings: list[Setting] = field(default_factory=list)
     processor: list[str] = field(default_factory=list)
     """Names of the processor's holes that are open: side channels, which no wall here closes."""
+
+    def wall_of(self, engine: str, runtime: str | None) -> Wall | None:
+        """Return what a policy with this engine and runtime gets; None if that is not graded."""
+        here = [wall for wall in self.walls if wall.engine == engine and wall.grade]
+        if runtime is None:
+            return here[0] if here else None  # the daemon's own comes first
+        names = (runtime, *FAMILIES.get(runtime, ()))
+        return next((wall for name in names for wall in here if wall.runtime == name), None)
 
 
 def survey(policy: Policy) -> Survey:

@@ -7,7 +7,7 @@ import pytest
 
 from sandbox_kernel.host.engines.bubblewrap.bwrap import find_bubblewrap
 from sandbox_kernel.host.engines.bubblewrap.identity import trial_identity
-from sandbox_kernel.host.machine import survey
+from sandbox_kernel.host.machine import Survey, Wall, survey
 from sandbox_kernel.policy import Policy
 
 NOWHERE = "unix:///nowhere/docker.sock"
@@ -25,6 +25,29 @@ def test_bubblewrap_is_graded(alone):
     (wall,) = survey(Policy()).walls
     assert wall.engine == "bubblewrap"
     assert wall.grade in {"C", "D"}
+
+
+def test_what_a_policy_gets():
+    """The daemon's own runtime comes first; families are found by any name; nothing stands in for another."""
+    walls = [
+        Wall("bubblewrap", "", "C", ""),
+        Wall("docker", "runc", "C", ""),
+        Wall("docker", "runsc", "B", ""),
+        Wall("podman", "", "", "It does not answer."),
+    ]
+    found = Survey(walls)
+    assert [
+        found.wall_of(engine, runtime)
+        for engine, runtime in [
+            ("bubblewrap", None),
+            ("docker", None),
+            ("docker", "gvisor"),
+            ("docker", "runsc"),
+            ("docker", "kata"),
+            ("podman", None),
+            ("", None),
+        ]
+    ] == [walls[0], walls[1], walls[2], walls[2], None, None, None]
 
 
 def test_a_policy_for_containers_does_not_hide_bubblewrap(alone):
