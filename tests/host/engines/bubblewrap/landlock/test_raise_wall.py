@@ -126,6 +126,23 @@ def test_ordinary_work_is_not_hindered(steps, tmp_path, version):
     assert run(WORK, tmp_path / "own", steps=steps, version=version) == ["worked"]
 
 
+FILES = (
+    TRY
+    + """
+    for path in sys.argv[1:]:
+        attempt("write", lambda: open(path, "r+").write("x"))
+"""
+)
+
+
+def test_a_single_file_may_be_granted(outside, tmp_path):
+    """And nothing beside it; what can be said of folders only is left out of its rule."""
+    own = tmp_path / "file"
+    own.write_text("")
+    steps = [Bind(str(own), str(own), writable=True)]
+    assert run(FILES, own, outside, steps=steps) == ["write:done", "write:Permission_denied"]
+
+
 @pytest.mark.skipif(abi() < 3, reason="Landlock: this kernel's knows no truncating")
 def test_truncating_is_writing_since_abi_3(outside, steps):
     """Before, files could be emptied."""
