@@ -142,7 +142,7 @@ def is_output(heard):
 
 
 def test_control_overtakes_what_the_host_has_not_read(own):
-    """With 60 MB of output waiting, a reply takes no more reading than what was already on its way."""
+    """With 60 MB of output waiting, a reply does not wait for most of it."""
     code = """
 import pathlib, sys
 def noting(answer):
@@ -162,8 +162,9 @@ pathlib.Path("printed").touch()
     eventually((own.directory / "answered").exists)  # else it is the kernel that is late
     read_so_far = own.received
     own.until(lambda heard: isinstance(heard, Message) and heard.channel is Channel.CONTROL)
-    # A pipe, a chunk, this host's large reads, and what a busy machine lets pass until the guest turns.
-    assert own.received - read_so_far < 10_000_000
+    # A pipe, a chunk, this host's large reads, and what a busy machine lets pass until the guest turns:
+    # two megabytes on an idle machine. Without priorities it is all sixty.
+    assert own.received - read_so_far < 45_000_000
     text = 0
     while text < 60_000_000:
         text += sum(each.count(b"x") for each in own.until(is_output).parts)
