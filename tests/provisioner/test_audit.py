@@ -9,7 +9,7 @@ from traitlets.config import Config
 
 from sandbox_kernel.errors import AuditError, PolicyError
 from sandbox_kernel.host.audit.records import SCHEMA, SCHEMA_ID
-from tests.provisioner.kernels import connected
+from tests.provisioner.kernels import connected, until_async
 
 
 def configured(place, **settings):
@@ -78,7 +78,6 @@ async def test_a_servers_listeners(jupyter, memory, tmp_path):
     manager.event_logger.add_listener(schema_id=SCHEMA_ID, listener=listen)
     await manager.start_kernel()
     await manager.shutdown_kernel(now=True)
-    while len(heard) < 2:
-        await manager.event_logger.gather_listeners()
+    await until_async(lambda: len(heard) >= 2)
     told = [{name: record[name] for name in record if not name.startswith("__")} for record in heard]
     assert told == records(tmp_path / "state" / "log")

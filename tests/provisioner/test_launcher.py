@@ -104,6 +104,20 @@ def test_arguments_reach_the_kernel():
 DECOYS = ("zmq.py", "json.py", "typing.py", "usercustomize.py", "sandbox_provisioner/__init__.py")
 
 
+def test_secrets_and_audit_come_along(tmp_path):
+    """A program that knows nothing of walls gets its secret, masked, and is written down like any other."""
+    canary = "canary-0123456789abcdef"
+    place = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    with launched(SANDBOX_KERNEL_SECRETS="TOKEN:env", TOKEN=canary, **place) as (process, client):
+        shown = printed(client, "import os; print(len(os.environ['TOKEN']), os.environ['TOKEN'])")
+        assert shown == f"{len(canary)} [secret TOKEN]"
+        client.shutdown()
+        assert ended(process) == (0, "")
+    log = (tmp_path / "state" / "sandbox-kernel" / "audit.jsonl").read_text()
+    assert canary not in log
+    assert [json.loads(line)["event"] for line in log.splitlines()][:2] == ["session_start", "cell"]
+
+
 def plant_decoys(mark):
     """Leave what a cell of yesterday may have left beside the notebook; tell where it ran, if it can."""
     for name in DECOYS:

@@ -28,7 +28,8 @@ def default_path() -> Path:
     """Return where a user's log is: in the directory for what programs remember (XDG)."""
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
     if not state.is_absolute():
-        state = Path(os.path.expanduser("~"), ".local", "state")  # noqa: PTH111 - Path's may raise
+        home = os.path.expanduser("~")  # noqa: PTH111 - pathlib's raises where there is none
+        state = Path("/", home if home.startswith("/") else "", ".local", "state")
     return state / "sandbox-kernel" / "audit.jsonl"
 
 

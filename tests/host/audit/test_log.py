@@ -179,3 +179,10 @@ def test_the_usual_place(monkeypatch, state, place):
     monkeypatch.setenv("XDG_STATE_HOME", state)
     monkeypatch.setenv("HOME", "/home/me")
     assert default_path() == Path(place, "sandbox-kernel", "audit.jsonl")
+
+
+def test_a_user_without_a_home(monkeypatch):
+    """Whoever has none does not leave a log in whatever directory is the current one."""
+    monkeypatch.setenv("XDG_STATE_HOME", "")
+    monkeypatch.setenv("HOME", "nowhere")
+    assert default_path() == Path("/.local/state/sandbox-kernel/audit.jsonl")

@@ -69,6 +69,9 @@ def test_the_container_is_what_the_policy_says(no_leftovers, place, directory):
     assert config["User"] == (
         f"{grants.NOBODY}:{grants.NOBODY}" if os.geteuid() == 0 else f"{os.geteuid()}:{os.getegid()}"
     )
+    image = kernel.sandbox.provenance["image_id"]
+    assert image.startswith("sha256:")
+    assert image.removeprefix("sha256:") == found["Image"].removeprefix("sha256:")
     assert (config["Tty"], config["OpenStdin"]) == (False, True)
     assert config["StdinOnce"] or place.name == "podman"  # which does not tell
     assert (host["Memory"], host["MemorySwap"], host["NanoCpus"]) == (300 * MiB, 300 * MiB, 700_000_000)
