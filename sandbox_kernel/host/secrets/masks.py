@@ -14,6 +14,12 @@ from sandbox_kernel.wire import Part
 MAX_TAIL: Final = 1024
 """Characters held back at most: looking for beginnings takes the square of it, at worst a millisecond."""
 
+MAX_GROWTH: Final = 2
+"""How many times longer than what it hides a mask may be: else a kernel that says a short secret a
+million times would have its clients hold many times what its output budget allows."""
+
+UNNAMED: Final = "[secret]"
+
 
 class Masks:
     """The masks for one kernel's secrets; without any it is false, and need not be asked."""
@@ -35,7 +41,7 @@ class Masks:
         """Return the text, masked; the same object where nothing is found."""
         if not any(form in text for form in self._names):  # much faster than to look for all at once
             return text
-        return self._pattern.sub(lambda match: f"[secret {self._names[match[0]]}]", text)
+        return self._pattern.sub(lambda match: _mask(match[0], self._names), text)
 
     def json(self, value: Any) -> Any:
         """Return a JSON value with every text in it masked, keys too; the same object if there is nothing."""
@@ -64,6 +70,11 @@ class Masks:
         """Return how many characters at the end of a text may be the beginning of a secret."""
         end = text[-self._tail :] if self._tail else ""
         return max((_overlap(end, form) for form in self._names), default=0)
+
+
+def _mask(form: str, names: Mapping[str, str]) -> str:
+    named = f"[secret {names[form]}]"
+    return named if len(named) <= MAX_GROWTH * len(form) else UNNAMED
 
 
 def _overlap(text: str, form: str) -> int:

@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from sandbox_kernel.host.secrets import Masks, Tail
-from sandbox_kernel.host.secrets.masks import MAX_TAIL
+from sandbox_kernel.host.secrets.masks import MAX_GROWTH, MAX_TAIL
 
 VALUE = 'p@ss "w/o" rd+é<1>'
 PLAIN = "ghp_0123456789abcdef"
@@ -69,6 +69,13 @@ def test_the_longer_one_wins():
 def test_short_values_are_left_alone(value):
     """What is shorter than eight characters would be found in other people's words."""
     assert not Masks({"X": value})
+
+
+def test_masks_do_not_make_much_of_little():
+    """A secret that is said a million times is not made many times longer by the name of its mask."""
+    masks = Masks({"A_NAME_THAT_IS_MUCH_LONGER_THAN_ITS_VALUE": "password", "TOKEN": PLAIN})
+    assert masks.text("password" * 1000) == "[secret]" * 1000
+    assert len(masks.text(PLAIN * 1000)) <= MAX_GROWTH * 1000 * len(PLAIN)
 
 
 def test_json_is_searched_everywhere():
