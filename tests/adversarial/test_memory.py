@@ -1,5 +1,7 @@
 """Promise: a sandbox never holds more memory than its policy grants, however it goes about it."""
 
+import platform
+
 import pytest
 
 from sandbox_kernel.host.engines.bubblewrap.limits import plan_limits
@@ -9,6 +11,9 @@ from tests.adversarial.boxes import MiB, attack, keeper  # noqa: F401 - a fixtur
 LIMIT = 128 * MiB
 ROOM = 2048 * MiB
 TAKEN = 512  # MiB: what every bomb takes if it is let
+
+EXIT = {"x86_64": 60, "aarch64": 93}[platform.machine()]
+"""The number of the call that ends one thread."""
 
 FILL = "def fill(size): data = bytearray(size << 20); data[::4096] = b'x' * len(data[::4096]); return data\n"
 BOMBS = {
@@ -58,6 +63,24 @@ BOMBS = {
             for _ in range({TAKEN}): file.write(bytes(1 << 20)); file.flush()
     """,
 }  # fmt: skip
+HIDING = {
+    "a memory file of a process that cannot be looked into": f"""
+        import ctypes, os, signal
+        assert ctypes.CDLL(None).prctl(4, 0, 0, 0, 0) == 0  # PR_SET_DUMPABLE
+        kept = os.memfd_create('x')
+        for _ in range({TAKEN}): os.write(kept, bytes(1 << 20))
+        signal.pause()
+    """,
+    "threads whose first one has ended": f"""
+        import ctypes, signal, threading
+        def hold():
+            kept = fill({TAKEN})
+            signal.pause()
+        threading.Thread(target=hold).start()
+        ctypes.CDLL(None).syscall({EXIT}, 0)
+    """,
+}  # fmt: skip
+"""Memory that a process keeps a watchdog from seeing. Each stays until it is killed."""
 KERNEL_MEMORY = {
     "memory files on their way": """
         import os, socket
@@ -108,6 +131,14 @@ def test_a_bomb_ends_at_the_limit(tmp_path, keeper, bomb):  # noqa: F811
     assert attacked.usage.oom_kills > 0, attacked
     margin = 0 if kept_by_kernel() else LIMIT  # a watchdog comes late, by the milliseconds between two looks
     assert attacked.usage.memory_bytes <= LIMIT + margin, attacked
+
+
+@pytest.mark.parametrize("bomb", HIDING.values(), ids=HIDING)
+def test_nobody_holds_memory_where_it_is_not_seen(tmp_path, keeper, bomb):  # noqa: F811
+    """What hides is killed, however little a watchdog can see of it."""
+    attacked = attack(FILL + bomb_code(bomb), tmp_path, memory=LIMIT)
+    assert "took it all" not in attacked.out, attacked
+    assert attacked.usage.oom_kills > 0, attacked
 
 
 @pytest.mark.parametrize("bomb", KERNEL_MEMORY.values(), ids=KERNEL_MEMORY)

@@ -18,7 +18,7 @@ from sandbox_kernel.host.engines.bubblewrap.seccomp import load_filter
 from sandbox_kernel.host.engines.bubblewrap.seccomp.compile import LibSeccomp
 from sandbox_kernel.host.engines.bubblewrap.seccomp.rules import Architecture
 from tests.host.engines.bubblewrap.inside import python
-from tests.host.engines.bubblewrap.seccomp.filters import ENOSYS, EPERM, ERRNO, RULES, Program
+from tests.host.engines.bubblewrap.seccomp.filters import ALLOW, ENOSYS, EPERM, ERRNO, RULES, Program
 
 ALLOW_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)  # one instruction: return SECCOMP_RET_ALLOW
 ARCH = Architecture[platform.machine().upper()]
@@ -38,6 +38,8 @@ ATTACKS = {
     "io_setup": "call('io_setup', 1, ctypes.byref(ctypes.c_ulong()))",
     "userfaultfd": "call('userfaultfd', 1)",
     "memfd_secret": "call('memfd_secret', 0)",
+    # A thread's own table of descriptors, which the watchdog of memory does not see.
+    "close_range that unshares": "call('close_range', 1000, 1000, 2)",
     "vmsplice": "call('vmsplice', os.pipe()[1], iovec, 1, 0)",
     "fanotify_init": "call('fanotify_init', 0x200, 0)",
     # Keyrings are not in any namespace.
@@ -219,6 +221,21 @@ def test_what_takes_a_privilege_or_is_not_needed_is_refused(name):
 def test_raw_sockets_are_refused_by_the_filter_too(arguments):
     """Sockets that send and see whole packets are not on the list."""
     assert Program(load_filter(), ARCH).run(LibSeccomp().resolve("socket"), arguments) == ERRNO | EPERM
+
+
+THREAD = 0x3D0F00  # what a C library makes a thread with
+CLONED = {
+    "a thread": (THREAD, ALLOW),
+    "a process": (0x1200011, ALLOW),
+    "a thread with descriptors of its own": (THREAD & ~0x400, ERRNO | EPERM),
+    "a thread in a network namespace": (THREAD | 0x40000000, ERRNO | EPERM),
+}
+
+
+@pytest.mark.parametrize(("flags", "answer"), CLONED.values(), ids=CLONED)
+def test_threads_share_their_process_s_descriptors(flags, answer):
+    """With a table of its own a thread could hold files in memory that a watchdog does not see."""
+    assert Program(load_filter(), ARCH).run(LibSeccomp().resolve("clone", ARCH), (flags,)) == answer
 
 
 def test_calls_newer_than_the_list_are_unknown():

@@ -61,9 +61,10 @@ def _memory_files(pid: int) -> Iterator[tuple[tuple[int, int], int]]:
     """Yield the identity and size of each memory file that a process holds open."""
     with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as entries:
         for entry in entries:
-            if os.readlink(entry.path).startswith("/memfd:"):
-                status = os.stat(entry.path)
-                yield (status.st_dev, status.st_ino), status.st_blocks * BLOCK
+            with contextlib.suppress(OSError):  # closed meanwhile: that must not hide those behind it
+                if os.readlink(entry.path).startswith("/memfd:"):
+                    status = os.stat(entry.path)
+                    yield (status.st_dev, status.st_ino), status.st_blocks * BLOCK
 
 
 def _tmpfs(processes: Sequence[Process]) -> int:
@@ -83,7 +84,11 @@ def _tmpfs(processes: Sequence[Process]) -> int:
 def _tmpfs_mounts(pid: int) -> dict[str, str]:
     """Return the tmpfs mounts that a process sees, by device."""
     found: dict[str, str] = {}
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/mountinfo", encoding="utf-8") as lines:
+    # Names are bytes to Linux: one that is no UTF-8 is somebody's folder, and no reason to stop looking.
+    with (
+        contextlib.suppress(OSError),
+        open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="surrogateescape") as lines,
+    ):
         for line in lines:
             left, _, right = line.partition(" - ")
             if right.startswith("tmpfs "):

@@ -42,14 +42,19 @@ def find_trees(mountinfo: str | None = None, own: str | None = None) -> list[Tre
 
     The texts default to our own process's /proc/self/mountinfo and /proc/self/cgroup.
     """
-    places = _own_places(own if own is not None else Path("/proc/self/cgroup").read_text())
-    text = mountinfo if mountinfo is not None else Path("/proc/self/mountinfo").read_text()
+    places = _own_places(own if own is not None else _read("/proc/self/cgroup"))
+    text = mountinfo if mountinfo is not None else _read("/proc/self/mountinfo")
     found: dict[tuple[int, frozenset[str]], Tree] = {}
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         tree = _tree(line, places)
         if tree is not None:
             found.setdefault((tree.version, tree.controllers), tree)
     return list(found.values())
+
+
+def _read(path: str) -> str:
+    """Return a text with paths in it, which need not be UTF-8: any folder may be mounted somewhere."""
+    return Path(path).read_bytes().decode(errors="surrogateescape")
 
 
 def words(path: Path) -> frozenset[str]:
@@ -67,7 +72,7 @@ def writable(group: Path) -> bool:
 
 def _own_places(text: str) -> dict[frozenset[str], PurePosixPath]:
     places = {}
-    for line in text.splitlines():
+    for line in filter(None, text.split("\n")):
         _, controllers, place = line.split(":", 2)
         places[frozenset(filter(None, controllers.split(",")))] = PurePosixPath(place)
     return places
@@ -76,7 +81,7 @@ def _own_places(text: str) -> dict[frozenset[str], PurePosixPath]:
 def _tree(line: str, places: dict[frozenset[str], PurePosixPath]) -> Tree | None:
     """Read one line of mountinfo: … root mountpoint options [optional…] - type source super-options."""
     left, _, right = line.partition(" - ")
-    root, mountpoint = left.split()[3:5]
+    root, mountpoint = left.split(" ")[3:5]
     kind, _, options = right.split(" ", 2)
     if kind not in ("cgroup", "cgroup2"):
         return None

@@ -53,7 +53,7 @@ class LimitPlan:
         holds: list[Hold] = []
         try:
             holds.extend(keeper.apply(pid, name) for keeper in self.keepers)
-        except LimitUnenforceableError:
+        except BaseException:  # whatever went wrong: nothing is left behind
             for hold in holds:
                 hold.release()
             raise

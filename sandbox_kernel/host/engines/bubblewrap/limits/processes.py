@@ -75,6 +75,23 @@ def is_init(pid: int) -> bool:
     return False
 
 
+def hides(process: Process) -> bool:
+    """Tell whether a process keeps its memory from being seen.
+
+    One way is to end the first thread while others go on: /proc then shows no memory, and a signal
+    is thought to be in vain. The other is PR_SET_DUMPABLE 0: its open files cannot be listed.
+    """
+    try:
+        if process.state in "ZX":
+            return len(os.listdir(f"/proc/{process.pid}/task")) > 1
+        os.listdir(f"/proc/{process.pid}/fd")
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def resident(pid: int) -> int:
     """Return the bytes that a process holds in memory; pages that it shares count in full."""
     fields = _read(f"/proc/{pid}/statm").split()

@@ -19,6 +19,7 @@ from typing import Final
 from sandbox_kernel.host.engines.bubblewrap.limits import footprint
 from sandbox_kernel.host.engines.bubblewrap.limits.processes import (
     Process,
+    hides,
     is_init,
     kill_tree,
     same,
@@ -34,6 +35,8 @@ SHORTEST: Final = 0.005
 BUSY: Final = 0.02
 LONGEST: Final = 0.2
 """Seconds between two looks: when memory is short, while processor time is being used, at rest."""
+HIDING: Final = 0.25
+"""Seconds that a process may hide what it holds: a new one may, until its program is loaded."""
 BURST: Final = 0.1
 """Seconds of its quota that a sandbox may save up: short work is never stopped."""
 LONGEST_REST: Final = 1.0
@@ -52,6 +55,7 @@ class Watch:
         self._root = root
         self._memory = memory
         self._stopped: list[Process] = []
+        self._hidden: dict[tuple[int, int], float] = {}
 
     def step(self) -> float | None:
         """Look, act, and return the seconds until the next look; None when the sandbox is gone."""
@@ -61,6 +65,7 @@ class Watch:
         processes = tree(self._root.pid) if same(self._root) else []
         if not processes:
             return None
+        self._uncover(processes)
         pause = LONGEST if self._memory is None else self._keep_memory(processes, self._memory)
         rest = self.cpu.update(sum(process.cpu_seconds for process in processes), began)
         if rest > 0:
@@ -91,6 +96,19 @@ class Watch:
         self.peak = max(self.peak, used)
         time_to_fill = (limit - used) / (FILL_RATE * min(processors(), FILLERS))
         return min(max(time_to_fill, SHORTEST), LONGEST)
+
+    def _uncover(self, processes: list[Process]) -> None:
+        """Kill what has hidden for HIDING seconds; what is just starting or ending does so for a moment."""
+        now, known = time.monotonic(), self._hidden
+        self._hidden = {}
+        for process in processes:
+            if process.pid == self._root.pid or not hides(process) or is_init(process.pid):
+                continue
+            who = process.pid, process.started
+            self._hidden[who] = since = known.get(who, now)
+            if now - since >= HIDING:
+                self.kills += send(process, signal.SIGKILL)
+                self._hidden[who] = float("inf")  # counted once
 
     def _cut(self, sizes: footprint.Footprint, limit: int) -> None:
         """Kill the largest processes until the rest fits, or all if it never will."""

@@ -48,8 +48,9 @@ class Watchdog:
         """Return one entry for each limit kept, each marked as weak."""
         details = {
             "memory": f"A process outside looks every {SHORTEST * 1000:g} to {LONGEST * 1000:g} ms and kills "
-            f"processes beyond {self._limits.memory >> 20} MiB; it does not see data in sockets and pipes, "
-            f"nor files in memory that are on their way through a socket. {ADVICE}",
+            f"processes beyond {self._limits.memory >> 20} MiB, and those that hide what they hold; "
+            "it does not see data in sockets and pipes, nor files in memory that are on their way through "
+            f"a socket. {ADVICE}",
             "cpus": "A process outside stops the sandbox's processes whenever they have used more than "
             f"{self._limits.cpus:g} processors' time. {ADVICE}",
         }
@@ -68,8 +69,7 @@ class Watchdog:
         if root is None:
             raise LimitUnenforceableError(f"Process {pid}, which should be limited, has already ended.")
         if "memory" in self._kept:
-            brake = BRAKE_FACTOR * self._limits.memory + BRAKE_SLACK
-            resource.prlimit(pid, resource.RLIMIT_DATA, (brake, brake))
+            self._brake(pid)
         hold = WatchdogHold(root, name)
         KENNEL.watch(
             hold,
@@ -77,6 +77,18 @@ class Watchdog:
             self._limits.cpus if "cpus" in self._kept else None,
         )
         return hold
+
+    def _brake(self, pid: int) -> None:
+        brake = BRAKE_FACTOR * self._limits.memory + BRAKE_SLACK
+        try:
+            hard = resource.prlimit(pid, resource.RLIMIT_DATA)[1]
+            if hard != resource.RLIM_INFINITY:  # a stronger brake, and one that we may not loosen
+                brake = min(brake, hard)
+            resource.prlimit(pid, resource.RLIMIT_DATA, (brake, brake))
+        except OSError as error:
+            raise LimitUnenforceableError(
+                f"The sandbox's data cannot be limited: {error.strerror}."
+            ) from error
 
 
 class WatchdogHold:
