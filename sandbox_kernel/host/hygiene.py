@@ -31,6 +31,9 @@ MAX_CONTAINERS = 250_000
 MAX_VALUES = 4_000_000
 """Commas in one part, that is, values: four series of a million points, some 130 MB to a reader."""
 
+MAX_PROMPT = 10_000
+"""Characters of a question: it stands on one line, or a few."""
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _BRACKET = re.compile(rb"[\[{}\]]")
@@ -324,7 +327,10 @@ def _kernel_info(content: Json) -> Json:
 
 
 def _input_request(content: Json) -> Json:
-    return {"prompt": _text(content.get("prompt", "")), "password": content.get("password") is True}
+    return {
+        "prompt": _text(content.get("prompt", ""))[:MAX_PROMPT],
+        "password": content.get("password") is True,
+    }
 
 
 def _clear(content: Json) -> Json:

@@ -30,7 +30,10 @@ MAX_IDENTITIES = 8
 
 LARGE = 1 << 20
 """Bytes of a message from which on it is read while no other sandbox of this process reads one.
-To read JSON takes up to some ten times its bytes for a moment; one such moment at a time."""
+To read JSON takes many times its bytes for a moment; one such moment at a time."""
+
+READING = 16
+"""Times its bytes that it takes to read such a message: one letter may make its text four bytes a letter."""
 
 _reading_large = threading.Lock()
 

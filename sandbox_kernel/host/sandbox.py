@@ -27,6 +27,7 @@ import zmq
 from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host import registry
 from sandbox_kernel.host.audit import Audit
+from sandbox_kernel.host.budget import UNREAD
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.deaths import Death, Intent, explain
 from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
@@ -34,6 +35,8 @@ from sandbox_kernel.host.front import Front
 from sandbox_kernel.host.guard import MAX_REPLY, Guard, ViolationError
 from sandbox_kernel.host.janitor import JANITOR
 from sandbox_kernel.host.kernel_log import KernelLog
+from sandbox_kernel.host.ledger import MAX_PAST
+from sandbox_kernel.host.reading import READING
 from sandbox_kernel.host.secrets import NO_SECRETS, Masks, Secrets
 from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tunnel
 from sandbox_kernel.policy import Policy
@@ -46,7 +49,22 @@ STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
 
 SIGINT, SIGKILL, SIGTERM = 2, 9, 15
 
-__all__ = ["Death", "Front", "Sandbox"]
+HELD = 24 << 20
+"""Bytes that a sandbox holds besides: its thread, its sockets, and a small message that is being read."""
+
+__all__ = ["Death", "Front", "Sandbox", "most_memory"]
+
+
+def most_memory(policy: Policy, *, sandboxes: int = 1) -> int:
+    """Return the bytes that so many sandboxes make this process hold at most, whatever is in them.
+
+    For each: a message that is being received, the output that its clients have not read, the
+    headers that output may still belong to; and for all together: one large message that is
+    being read. What waits to go *in* is not counted: clients decide on that.
+    """
+    largest = max(policy.message, MAX_REPLY)
+    each = largest + policy.output + UNREAD + MAX_PAST + HELD
+    return sandboxes * each + READING * largest
 
 
 class Sandbox:

@@ -1,6 +1,8 @@
 """Messages as a client, or a hostile kernel, would put them on the wire."""
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,16 +22,23 @@ class Conversation:
     policy: Policy = field(default_factory=Policy)
     filters: tuple[Filter, ...] = ()
     observer: Observer | None = None
+    now: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self.guard = Guard(
-            self.policy, outer=OUTER, inner=INNER, filters=self.filters, observer=self.observer
+            self.policy,
+            outer=OUTER,
+            inner=INNER,
+            filters=self.filters,
+            observer=self.observer,
+            now=self.now,
         )
 
     def ask(self, msg_type: str, content: dict[str, Any], *, channel: Channel = Channel.SHELL) -> bytes:
         """Send a client's request; return its header, the parent of what follows."""
         raw = compose(msg_type, content, identities=(b"client",))
-        self.asked = list(self.guard.from_client(channel, Signer(OUTER).parts(raw)))
+        self.last = Signer(OUTER).parts(raw)
+        self.asked = list(self.guard.from_client(channel, self.last))
         return raw.header
 
     def execute(self, code: str = "1", **content: Any) -> bytes:
