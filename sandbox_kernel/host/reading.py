@@ -60,6 +60,8 @@ class Sealed:
 
     parts: tuple[Part, ...]
     content: Json
+    grown: int
+    """Bytes by which repairs and filters have made it longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ class Reader:
             metadata=metadata,
             content=content_bytes if shaped == content else json_bytes(shaped),
         )
-        return Sealed(self._outer.parts(clean), shaped)
+        grown = max(0, len(clean.content) - len(raw.content))
+        return Sealed(self._outer.parts(clean), shaped, grown)
 
     def _masked(self, masks: Masks, read: Envelope, content: Json, parent: bytes) -> Json:
         """Return the content without known secrets; hold back the end of a stream that may be half of one."""

@@ -16,6 +16,7 @@ def bubblewrap():
         pytest.skip(f"engine bubblewrap: {error}")
 
 
+@pytest.mark.timeout(300)
 def test_a_flood_is_survived(bubblewrap, no_leftovers):
     """Three floods at once: the host's memory stays in bounds, no disk is used, others get their answers."""
     figures = flood(3, 4)

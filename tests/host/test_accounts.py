@@ -160,3 +160,15 @@ def test_what_is_written_anew_is_no_longer_than_it_was():
     content = json.dumps({"name": "no such", "text": "é" * 1000}, ensure_ascii=False).encode()
     (action,) = talk.publish("stream", content, talk.execute())
     assert len(RawMessage.from_parts(action.parts).content) <= len(content)
+
+
+def test_what_grows_on_its_way_is_charged_as_it_left():
+    """A filter that writes more than it read gives a kernel no more to say."""
+
+    def longer(msg_type, content):
+        return {**content, "text": content["text"] * 100} if msg_type == "stream" else content
+
+    talk = Conversation(Policy(output=1 * MiB), filters=(longer,))
+    cell = talk.execute()
+    passed = sum(len(talk.publish("stream", text(1000), cell)) for _ in range(100))
+    assert 5 < passed < 15
