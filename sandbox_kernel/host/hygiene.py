@@ -45,6 +45,9 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Json = dict[str, Any]
 
+STATES = ("busy", "idle", "starting")
+"""What a kernel may say of itself. That it is dead is its host's to say: clients give it up."""
+
 
 class UncleanMessageError(Exception):
     """A part that cannot be repaired; says which and why."""
@@ -255,7 +258,7 @@ def _error(content: Json) -> Json:
 
 def _status(content: Json) -> Json:
     state = content.get("execution_state")
-    return {**content, "execution_state": state if isinstance(state, str) else "unknown"}
+    return {**content, "execution_state": state if state in STATES else "unknown"}
 
 
 def _execute_input(content: Json) -> Json:

@@ -84,6 +84,12 @@ def test_errors_are_made_of_text(content):
     assert all(isinstance(line, str) for line in clean["traceback"])
 
 
+@pytest.mark.parametrize("state", ["dead", "restarting", "autorestarting", "terminating", None, 1, [], {}])
+def test_a_kernel_does_not_tell_its_own_end(state):
+    """Clients give up a kernel that is said to be dead; only its host can know that."""
+    assert shape("status", {"execution_state": state})["execution_state"] == "unknown"
+
+
 @pytest.mark.parametrize("status", [None, 1, "weird", [], {}])
 def test_a_strange_reply_is_an_error(status):
     """A reply whose status is none of the protocol's is shown as an error, never as ok."""
