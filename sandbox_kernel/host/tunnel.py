@@ -36,6 +36,7 @@ from sandbox_kernel.wire import (
     Outbox,
     Oversized,
     Ready,
+    RemoteProtocolError,
     Signal,
     Supervision,
     decode,
@@ -263,9 +264,11 @@ class Tunnel:
                 self.on_ready()
             case Counters():
                 self.counted |= Usage(*message)
-            case KernelExit():
+            case KernelExit() if self.kernel_exit is None:
                 self.kernel_exit = message
                 self._flush_until = time.monotonic() + FLUSH
+            case _:  # twice, or an order, which is the host's to give
+                raise RemoteProtocolError(f"its guest sent {type(message).__name__} out of turn")
 
     def _side_effects(self) -> Iterator[str]:
         """Yield what the wall has refused or killed while the cell that is answered ran."""
