@@ -17,102 +17,12 @@ from sandbox_kernel.host.engines.bubblewrap import engine as engine_module
 from sandbox_kernel.host.engines.bubblewrap.seccomp import load_filter
 from sandbox_kernel.host.engines.bubblewrap.seccomp.compile import LibSeccomp
 from sandbox_kernel.host.engines.bubblewrap.seccomp.rules import Architecture
+from tests.adversarial.attacks.system_calls import CALLS, QUEUES, UNKNOWN
 from tests.host.engines.bubblewrap.inside import python
 from tests.host.engines.bubblewrap.seccomp.filters import ALLOW, ENOSYS, EPERM, ERRNO, RULES, Program
 
 ALLOW_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)  # one instruction: return SECCOMP_RET_ALLOW
 ARCH = Architecture[platform.machine().upper()]
-
-# Each is run in a child of its own, in a writable directory, with the file "file", the descriptor `tty` of a
-# terminal that is its controlling one, and `call(name, *arguments)`, which answers like libc's syscall().
-ATTACKS = {
-    # Looking into other processes.
-    "ptrace": "call('ptrace', 0, 0, 0, 0)",
-    "process_vm_readv": "call('process_vm_readv', os.getpid(), iovec, 1, iovec, 1, 0)",
-    "process_vm_writev": "call('process_vm_writev', os.getpid(), iovec, 1, iovec, 1, 0)",
-    "kcmp": "call('kcmp', os.getpid(), os.getpid(), 0, 0, 0)",
-    "pidfd_getfd": "call('pidfd_getfd', os.pidfd_open(os.getpid()), 0, 0)",
-    "process_madvise": "call('process_madvise', os.pidfd_open(os.getpid()), iovec, 1, 4, 0)",
-    # Large and young parts of the kernel.
-    "io_uring_setup": "call('io_uring_setup', 1, ctypes.create_string_buffer(120))",
-    "io_setup": "call('io_setup', 1, ctypes.byref(ctypes.c_ulong()))",
-    "userfaultfd": "call('userfaultfd', 1)",
-    "memfd_secret": "call('memfd_secret', 0)",
-    # A thread's own table of descriptors, which the watchdog of memory does not see.
-    "close_range that unshares": "call('close_range', 1000, 1000, 2)",
-    "vmsplice": "call('vmsplice', os.pipe()[1], iovec, 1, 0)",
-    "fanotify_init": "call('fanotify_init', 0x200, 0)",
-    # Keyrings are not in any namespace.
-    "keyctl": "call('keyctl', 0, -3, 1)",
-    "add_key": "call('add_key', b'user', b'a', b'b', 1, -2)",
-    "request_key": "call('request_key', b'user', b'a', 0, 0)",
-    # Namespaces and mounts. CLONE_FS alone shows that unshare is refused as a whole.
-    "unshare a user namespace": "call('unshare', 0x10000000)",
-    "unshare": "call('unshare', 0x200)",
-    "clone a user namespace": "call('clone', 0x10000011, 0, 0, 0, 0)",
-    "clone a network namespace": "call('clone', 0x50000011, 0, 0, 0, 0)",
-    "setns": "call('setns', -1, 0)",
-    "open_tree": "call('open_tree', -100, b'/', 0)",
-    "name_to_handle_at": "call('name_to_handle_at', -100, b'/', ctypes.create_string_buffer(136), iovec, 0)",
-    # Switching protections off.
-    "personality without randomised addresses": "call('personality', 0x0040000)",
-    "personality with executable data": "call('personality', 0x0400000)",
-    # Sockets that would load modules into the host's kernel, or reach past the network namespace.
-    "AF_VSOCK": "call('socket', 40, 1, 0)",
-    "AF_VSOCK behind a bit that the kernel drops": "call('socket', (1 << 32) + 40, 1, 0)",
-    "AF_ALG": "call('socket', 38, 5, 0)",
-    "AF_BLUETOOTH": "call('socket', 31, 5, 0)",
-    "AF_TIPC": "call('socket', 30, 5, 0)",
-    "AF_CAN": "call('socket', 29, 2, 0)",
-    "AF_RDS": "call('socket', 21, 5, 0)",
-    "AF_SMC": "call('socket', 43, 1, 0)",
-    "NETLINK_NETFILTER": "call('socket', 16, 3, 12)",
-    "NETLINK_KOBJECT_UEVENT": "call('socket', 16, 3, 15)",
-    "SCTP": "call('socket', 2, 1, 132)",
-    "MPTCP": "call('socket', 2, 1, 262)",
-    "DCCP": "call('socket', 10, 6, 33)",
-    "UDP-Lite": "call('socket', 10, 2, 136)",
-    "ping": "call('socket', 2, 2, 1)",
-    "socketpair of another family": "call('socketpair', 30, 5, 0, iovec)",
-    "TCP_ULP, the kernel's TLS": "call('setsockopt', call('socket', 2, 1, 6), 6, 31, b'tls', 3)",
-    "TCP_ULP, a dropped bit set": "call('setsockopt', call('socket', 2, 1, 6), (1 << 32) + 6, 31, b'tls', 3)",
-    # Typing into terminals, and line disciplines, which load modules.
-    "TIOCSTI": "call('ioctl', tty, 0x5412, b'x')",
-    "TIOCSTI behind a bit that the kernel drops": "call('ioctl', tty, (1 << 32) + 0x5412, b'x')",
-    "TIOCLINUX": "call('ioctl', tty, 0x541c, iovec)",
-    "TIOCSETD": "call('ioctl', tty, 0x5423, ctypes.byref(ctypes.c_int(3)))",
-    # Set-id files, in every way that leaves one.
-    "chmod set-uid": "libc.chmod(b'file', 0o4755)",
-    "chmod set-gid": "libc.chmod(b'file', 0o2755)",
-    "fchmod": "libc.fchmod(fd, 0o4755)",
-    "fchmodat": "libc.fchmodat(-100, b'file', 0o4755, 0)",
-    "open": "libc.open(b'new', os.O_CREAT | os.O_WRONLY, 0o4755)",
-    "openat": "libc.openat(-100, b'new', os.O_CREAT | os.O_WRONLY, 0o4755)",
-    "openat O_TMPFILE": "libc.openat(-100, b'.', os.O_TMPFILE | os.O_WRONLY, 0o4755)",
-    "openat2": "call('openat2', -100, b'new', struct.pack('QQQ', 0o101, 0o4755, 0), 24)",
-    "fchmodat2": "call('fchmodat2', -100, b'file', 0o4755, 0)",
-    "creat": "libc.creat(b'new', 0o4755)",
-    "mknod": "libc.mknod(b'new', 0o104755, 0)",
-    "mknodat": "libc.mknodat(-100, b'new', 0o104755, 0)",
-    "mknod a character device": "libc.mknod(b'new', 0o20644, 0)",
-    # The newer ways in, whose arguments the filter cannot see.
-    "clone3": "call('clone3', struct.pack('11Q', 0x10000000, *[0] * 3, 17, *[0] * 6), 88)",
-    # Memory that belongs to no process.
-    "System V shared memory": "call('shmget', 0, 4096, 0o1600)",
-    "System V semaphores": "call('semget', 0, 1, 0o1600)",
-    "System V queues": "call('msgget', 0, 0o1600)",
-    "POSIX queues": "call('mq_open', b'x', 0o102, 0o600, 0)",
-    # What the kernel counts per user of the host, and so takes from others.
-    "a larger pipe": "call('fcntl', os.pipe()[1], 1031, 1 << 17)",
-    "a larger pipe, a dropped bit set": "call('fcntl', os.pipe()[1], (1 << 32) + 1031, 1 << 17)",
-    # The host's memory layout.
-    "get_mempolicy": "call('get_mempolicy', 0, 0, 0, 0, 0)",
-    "mbind": "call('mbind', 0, 0, 0, 0, 0, 0)",
-}  # fmt: skip
-
-QUEUES = {"System V shared memory", "System V semaphores", "System V queues", "POSIX queues"}
-UNKNOWN = {"clone3", "openat2", "fchmodat2", "get_mempolicy", "mbind", *QUEUES}
-"""Refused as by a kernel that has no such call, so that programs go another way; some kernels have none."""
 
 # What takes a privilege that nobody inside has: the kernel says EPERM itself.
 PRIVILEGED = """
@@ -166,9 +76,9 @@ ATTACKER = """
 
 def orders() -> str:
     """Return what the attacker is told: the calls' numbers, and the attacks."""
-    named = {code.split("'")[1] for code in ATTACKS.values() if code.startswith("call(")}
+    named = {code.split("'")[1] for code in CALLS.values() if code.startswith("call(")}
     numbers = {name: LibSeccomp().resolve(name) for name in named} | {"fchmodat2": 452}
-    return json.dumps([numbers, ATTACKS])
+    return json.dumps([numbers, CALLS])
 
 
 def run_attacks(directory) -> dict[str, str]:
@@ -193,7 +103,7 @@ def filtered(tmp_path_factory):
     return run_attacks(tmp_path_factory.mktemp("filtered"))
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", CALLS)
 def test_an_attack_is_refused_by_the_filter(unfiltered, filtered, name):
     """The filter refuses what otherwise works, or fails for another reason."""
     assert filtered[name] == ("ENOSYS" if name in UNKNOWN else "EPERM")
@@ -202,7 +112,7 @@ def test_an_attack_is_refused_by_the_filter(unfiltered, filtered, name):
 
 def test_the_attacks_are_real(unfiltered):
     """Without the filter most of the attacks succeed: the wall alone does not stop them."""
-    assert sum(answer == "done" for answer in unfiltered.values()) > len(ATTACKS) / 2
+    assert sum(answer == "done" for answer in unfiltered.values()) > len(CALLS) / 2
 
 
 def test_memory_that_belongs_to_nobody_is_there_for_the_taking(unfiltered):
