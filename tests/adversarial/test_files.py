@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from sandbox_kernel.host.engines.bubblewrap import engine as engine_module
+from sandbox_kernel.host.engines.bubblewrap.system import look_at_system
 from sandbox_kernel.policy import Policy
 from tests.conformance.kernel import Kernel
 from tests.host.engines.bubblewrap.inside import python, shell
@@ -44,6 +45,13 @@ def markers(tmp_path_factory):
     yield name, secret, files
     for file in files:
         file.unlink()
+
+
+@pytest.fixture(params=["both walls", "mounts alone"])
+def walls(request, monkeypatch):
+    """As it is, and without the second wall: each must hold alone."""
+    if request.param == "mounts alone":
+        monkeypatch.setattr(engine_module, "abi", lambda: 0)
 
 
 READ = """
@@ -178,7 +186,7 @@ KERNEL_SWITCHES = [
 ]
 
 
-def test_the_machine_cannot_be_told_anything(tmp_path):
+def test_the_machine_cannot_be_told_anything(tmp_path, walls):
     """No file that configures the kernel opens for writing."""
     seen = python(WRITE, tmp_path, *KERNEL_SWITCHES).out.splitlines()
     assert len(seen) == len(KERNEL_SWITCHES)
@@ -275,6 +283,26 @@ def test_settings_below_usr_are_absent(tmp_path):
     assert inside.out.split() == sorted(os.listdir("/usr/local/bin")), inside
 
 
+TELLING = """
+    import os, sys
+    for path in sys.argv[1:]:
+        try:
+            told = os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)
+        except OSError:
+            told = ""
+        if told:
+            print(path)
+"""
+
+
+def test_what_proc_tells_of_the_machine_is_covered(tmp_path):
+    """Its command line, locks, keys, devices: what is open to everybody outside says nothing inside."""
+    covered = look_at_system()
+    for paths in (covered.masked_files, covered.masked_directories):
+        assert outside(TELLING, *paths)
+        assert python(TELLING, tmp_path, *paths).out == ""
+
+
 def test_system_secrets_are_absent(tmp_path):
     """Password hashes, host keys, the resolver, host names and other users are not there."""
     paths = [
@@ -332,7 +360,7 @@ def test_the_runtime_directory_is_small(tmp_path):
     assert int(size) <= 4 * MiB
 
 
-def test_nothing_else_can_be_written(tmp_path):
+def test_nothing_else_can_be_written(tmp_path, walls):
     """A search for directories that take a file finds the sized ones only."""
     code = """
         import os
@@ -556,6 +584,15 @@ def test_the_environment_in_a_writable_folder_cannot_be_poisoned(project):
     assert len(seen) == 4, seen
     assert not [line for line in seen if line.endswith("done")], seen
     assert (folder / "envs/venv/bin/python").is_symlink()
+
+
+def test_passwords_of_an_environment_are_not_read(project):
+    """What pip and Jupyter keep in an environment that is shown is covered; outside it is read."""
+    folder, argv = project
+    settings = folder / "envs/venv/pip.conf"
+    settings.write_text("index-url = https://me:s3cret@host")
+    assert "s3cret" in outside(READ, str(settings))
+    assert python(READ, folder, str(settings), argv=argv).out == "\n"
 
 
 def test_poisoning_works_where_the_environment_is_not_in_use(project):

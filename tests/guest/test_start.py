@@ -7,7 +7,18 @@ import sys
 import pytest
 
 from sandbox_kernel import __version__
-from sandbox_kernel.wire import WIRE_VERSION, Channel, Hello, KernelExit, Log, Message, Ready, Signal
+from sandbox_kernel.wire import (
+    WIRE_VERSION,
+    Channel,
+    Hello,
+    KernelExit,
+    Log,
+    Message,
+    Ready,
+    Signal,
+    Start,
+    encode,
+)
 
 
 def test_it_says_hello_at_once(unstarted):
@@ -36,6 +47,16 @@ def test_the_connection_file_is_private_and_complete(own):
         "key": "inner key",
         "signature_scheme": "hmac-sha256",
     }
+
+
+def test_secrets_are_private_files(unstarted):
+    """Byte for byte, for the kernel's user alone, and to be read only."""
+    unstarted.start(secrets={"TOKEN": "caf\udce9\n"})
+    unstarted.until(Ready)
+    path = unstarted.directory / "secrets" / "TOKEN"
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400
+    assert path.read_bytes() == b"caf\xe9\n"
 
 
 def test_requests_that_came_before_the_kernel_are_answered(unstarted):
@@ -155,9 +176,18 @@ def test_the_first_order_must_be_to_start(unstarted):
     assert complaint(unstarted)[1] == 1
 
 
-def test_a_request_is_no_order(unstarted):
+NO_ORDERS = {
+    "a request": (b"x",),
+    "an order on the wrong channel": encode(
+        Start(WIRE_VERSION, ("true",), {}, "/", "/nowhere", "", 64, None)
+    ),
+}
+
+
+@pytest.mark.parametrize("parts", NO_ORDERS.values(), ids=NO_ORDERS)
+def test_a_request_is_no_order(unstarted, parts):
     """Nor can it be asked anything."""
-    unstarted.put(Channel.SHELL, [b"x"])
+    unstarted.put(Channel.SHELL, parts)
     assert complaint(unstarted)[1] == 1
 
 

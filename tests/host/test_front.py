@@ -143,6 +143,28 @@ def test_a_useless_connection_file_is_named(runtime, tmp_path, text):
         Front.from_connection_file(path)
 
 
+OPEN_TO_OTHERS = {
+    "no key": {"key": ""},
+    "a key that is no text": {"key": 1},
+    "another signature": {"signature_scheme": "hmac-md5"},
+    "a port beyond all ports": {"hb_port": (1 << 16) + 1},
+    "encryption": {"curve_publickey": "x" * 40},
+}
+
+
+@pytest.mark.parametrize("change", OPEN_TO_OTHERS.values(), ids=OPEN_TO_OTHERS)
+def test_a_connection_file_that_would_let_others_in_is_refused(runtime, tmp_path, change):
+    """Without a key, at another port or unencrypted the kernel would be somebody else's, too."""
+    path = tmp_path / "c.json"
+    fields = {name: 1 + number for number, name in enumerate(module._FIELDS.values())}
+    good = {"transport": "tcp", "ip": "127.0.0.1", "key": "k", **fields}
+    path.write_text(json.dumps(good))
+    Front.from_connection_file(path).close()
+    path.write_text(json.dumps(good | change))
+    with pytest.raises(StartError, match=str(path)):
+        Front.from_connection_file(path)
+
+
 def test_a_taken_address_is_named(runtime, tmp_path):
     """A second kernel on one TCP connection file fails with the address."""
     context = zmq.Context()

@@ -170,14 +170,15 @@ def test_other_parents_open_no_second_account(talk):
     assert passed * 1000 <= OUTPUT + 1000
 
 
-def test_a_flood_of_tiny_messages_is_bounded(talk):
+def test_a_flood_of_tiny_messages_is_bounded():
     """Each message costs its overhead, so that a million empty ones are over budget too."""
-    parent = talk.execute()
     for msg_type, content in (
         ("stream", {"name": "stdout", "text": ""}),
         ("status", {"execution_state": "busy"}),
         ("clear_output", {"wait": True}),
     ):
+        talk = Conversation(Policy(output=OUTPUT))
+        parent = talk.execute()
         assert sum(len(talk.publish(msg_type, content, parent)) for _ in range(1000)) < 200
 
 

@@ -24,13 +24,15 @@ def plant(kind: str, path: Path, victim: Path) -> None:
         path.symlink_to(victim)
     elif kind == "dangling link":
         path.symlink_to(victim.with_name("new"))
+    elif kind == "link to a directory":
+        path.symlink_to(victim.parent)
     elif kind == "hard link":
         path.hardlink_to(victim)
     else:
         os.mkfifo(path)
 
 
-KINDS = ["link", "dangling link", "hard link", "pipe"]
+KINDS = ["link", "dangling link", "link to a directory", "hard link", "pipe"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
