@@ -1,0 +1,219 @@
+"""PID 1, which user code must neither reach nor outlive."""
+
+from tests.mutations.mutation import Mutation, within
+
+_GUEST = "sandbox_kernel/guest"
+KERNEL = f"{_GUEST}/kernel.py"
+LIFE = f"{_GUEST}/life.py"
+SERVICE = f"{_GUEST}/service.py"
+SUPERVISOR = f"{_GUEST}/supervisor.py"
+
+
+def _isolation(*tests: str) -> tuple[str, ...]:
+    return within("guest/test_isolation.py", *tests)
+
+
+def _start(*tests: str) -> tuple[str, ...]:
+    return within("guest/test_start.py", *tests)
+
+
+MUTATIONS = (
+    Mutation(
+        "guest-not-dumpable",
+        "User code can neither open the tunnel through /proc/1/fd, nor read PID 1's memory, nor trace it.",
+        LIFE,
+        "        _prctl(_PR_SET_DUMPABLE, 0)\n",
+        "",
+        (
+            *_isolation("test_user_code_cannot_get_at_pid_1[open its descriptors]"),
+            *_isolation("test_user_code_cannot_get_at_pid_1[read its environment]"),
+            *within("adversarial/test_files.py", "test_a_kernel_sees_nothing_of_pid_1"),
+        ),
+    ),
+    Mutation(
+        "guest-no-new-privileges",
+        "Set-id programs give nobody anything, whatever the engine does.",
+        LIFE,
+        "        _prctl(_PR_SET_NO_NEW_PRIVS, 1)\n",
+        "",
+        _isolation("test_no_new_privileges"),
+    ),
+    Mutation(
+        "guest-deaf-to-interrupts",
+        "User code does not end PID 1 by a signal.",
+        LIFE,
+        "        signal.signal(signal.SIGINT, signal.SIG_IGN)\n\n    def prepare",
+        "\n    def prepare",
+        _isolation("test_user_code_cannot_signal_pid_1"),
+    ),
+    Mutation(
+        "guest-private-descriptors",
+        "Neither a stray print in PID 1 nor a child of it touches the tunnel.",
+        f"{_GUEST}/descriptors.py",
+        "        os.dup2(null, number)\n",
+        "        pass\n",
+        within("guest/test_descriptors.py", "test_nothing_else_touches_the_tunnel"),
+    ),
+    Mutation(
+        "guest-descriptors-close",
+        "No child inherits the tunnel.",
+        f"{_GUEST}/descriptors.py",
+        "stdout = fcntl.fcntl(1, fcntl.F_DUPFD_CLOEXEC",
+        "stdout = fcntl.fcntl(1, fcntl.F_DUPFD",
+        within("guest/test_descriptors.py", "test_nothing_else_touches_the_tunnel"),
+    ),
+    Mutation(
+        "guest-session",
+        "A signal to the kernel's group does not reach PID 1.",
+        KERNEL,
+        "            start_new_session=True,\n",
+        "",
+        _isolation("test_the_kernel_is_not_pid_1"),
+    ),
+    Mutation(
+        "guest-environment",
+        "The kernel gets what was granted, and nothing of PID 1's environment.",
+        KERNEL,
+        'env={**order.env, "JPY_PARENT_PID": "1"}',
+        'env={**os.environ, **order.env, "JPY_PARENT_PID": "1"}',
+        _isolation("test_the_environment_is_exactly_what_was_granted"),
+    ),
+    Mutation(
+        "guest-core-files",
+        "No core files.",
+        KERNEL,
+        "    _lower(resource.RLIMIT_CORE, 0)\n",
+        "",
+        _isolation("test_limits_are_set_for_the_kernel"),
+    ),
+    Mutation(
+        "guest-open-files",
+        "Each process has the policy's number of open files.",
+        KERNEL,
+        "    _lower(resource.RLIMIT_NOFILE, order.files)\n",
+        "",
+        _isolation("test_limits_are_set_for_the_kernel"),
+    ),
+    Mutation(
+        "guest-processes",
+        "The kernel and its children have the policy's number of processes where no group counts them.",
+        KERNEL,
+        "        _lower(resource.RLIMIT_NPROC, order.pids)\n",
+        "        pass\n",
+        _isolation("test_limits_are_set_for_the_kernel"),
+    ),
+    Mutation(
+        "guest-private-key",
+        "The key is for the kernel's user alone.",
+        KERNEL,
+        "os.O_EXCL | os.O_CLOEXEC, 0o600)",
+        "os.O_EXCL | os.O_CLOEXEC, 0o644)",
+        _start("test_the_connection_file_is_private_and_complete"),
+    ),
+    Mutation(
+        "guest-key-goes-where-it-should",
+        "A link that somebody prepared is not followed.",
+        KERNEL,
+        "os.O_EXCL | os.O_CLOEXEC, 0o600)",
+        "os.O_CLOEXEC, 0o600)",
+        _start("test_a_connection_file_that_is_there_already_is_not_followed"),
+    ),
+    Mutation(
+        "guest-secrets",
+        "A secret is for the kernel's user alone.",
+        KERNEL,
+        "    os.mkdir(directory, 0o700)\n",
+        "    os.mkdir(directory, 0o755)\n",
+        _start("test_secrets_are_private_files"),
+    ),
+    Mutation(
+        "guest-secrets-read-only",
+        "And read-only.",
+        KERNEL,
+        "os.O_EXCL | os.O_CLOEXEC, 0o400)",
+        "os.O_EXCL | os.O_CLOEXEC, 0o644)",
+        _start("test_secrets_are_private_files"),
+    ),
+    Mutation(
+        "guest-dies-last",
+        "When memory runs out, PID 1 lives to tell.",
+        KERNEL,
+        "    _prefer_for_oom(process.pid)\n",
+        "",
+        _isolation("test_the_kernel_dies_of_memory_before_its_guest"),
+    ),
+    Mutation(
+        "guest-end-of-input",
+        "A host that goes, however it goes, leaves nothing running.",
+        f"{_GUEST}/tunnel.py",
+        "        if not data:\n            raise HostGoneError\n",
+        "        if not data:\n            return []\n",
+        within("guest/test_end.py", "test_the_end_of_input_ends_everything"),
+    ),
+    Mutation(
+        "guest-reaps",
+        "Processes that have ended do not use up the limit on processes.",
+        LIFE,
+        "os.wait3(os.WNOHANG)",
+        "os.wait4(self._kernel.pid if self._kernel else -1, os.WNOHANG)",
+        within("guest/test_end.py", "test_orphans_are_reaped"),
+    ),
+    Mutation(
+        "guest-bounded-backlog",
+        "A host that does not read makes PID 1 hold so much and no more.",
+        SERVICE,
+        "if channel in _BULKY and outbox.pending() >= BACKLOG_BYTES:",
+        "if False:",
+        within("guest/test_service.py", "test_the_outbox_is_bounded_and_control_passes_nevertheless"),
+    ),
+    Mutation(
+        "guest-too-many-parts",
+        "A message of millions of parts is only announced.",
+        f"{_GUEST}/tunnel.py",
+        "if len(parts) > MAX_PARTS:",
+        "if False:",
+        within("guest/test_relay.py", "test_too_many_parts_are_only_announced"),
+    ),
+    Mutation(
+        "guest-log-budget",
+        "What the kernel's own log floods the tunnel with is dropped and counted.",
+        f"{_GUEST}/log.py",
+        "if len(data) > self._budget:",
+        "if False:",
+        within("guest/test_log.py", "test_a_flood_is_dropped_and_counted"),
+    ),
+    Mutation(
+        "guest-version",
+        "Neither side guesses what the other means.",
+        SUPERVISOR,
+        "    if order.version != WIRE_VERSION:\n",
+        "    if False:\n",
+        _start("test_another_version_is_refused"),
+    ),
+    Mutation(
+        "guest-orders-from-the-supervisor",
+        "Only the host's orders are orders.",
+        SUPERVISOR,
+        "if not isinstance(event, Message) or event.channel is not Channel.SUPERVISOR:",
+        "if not isinstance(event, Message):",
+        _start("test_a_request_is_no_order[an order on the wrong channel]"),
+    ),
+    Mutation(
+        "guest-one-kernel",
+        "One guest, one kernel.",
+        SERVICE,
+        "            if not isinstance(order, Signal):\n",
+        "            if False:\n",
+        _start("test_a_second_start_is_refused"),
+    ),
+    Mutation(
+        "guest-nobody-publishes-for-the-kernel",
+        "The host does not speak in the kernel's name.",
+        SERVICE,
+        "        elif event.channel is Channel.IOPUB:\n            raise",
+        "        elif False:\n            raise",
+        _start("test_nonsense_to_a_running_kernel_is_refused"),
+    ),
+)
+
+SECTIONS = (("The guest, PID 1", MUTATIONS),)

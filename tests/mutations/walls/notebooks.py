@@ -1,0 +1,120 @@
+"""Running notebooks: where results go, and what of a hostile kernel reaches files and terminals."""
+
+from tests.mutations.mutation import Mutation, within
+
+_NOTEBOOKS = "sandbox_kernel/notebooks"
+CLIENT = f"{_NOTEBOOKS}/client.py"
+DESTINATION = f"{_NOTEBOOKS}/destination.py"
+ESCAPE = "sandbox_kernel/cli/escape.py"
+OUTPUTS = f"{_NOTEBOOKS}/outputs.py"
+
+
+def _destination(*tests: str) -> tuple[str, ...]:
+    return within("notebooks/test_destination.py", *tests)
+
+
+def _escape(*tests: str) -> tuple[str, ...]:
+    return within("cli/test_escape.py", *tests)
+
+
+MUTATIONS = (
+    Mutation(
+        "results-not-through-links",
+        "A link that a cell puts at the result's name is replaced, not followed.",
+        DESTINATION,
+        "            os.replace(temporary, self._name, src_dir_fd=self._held, dst_dir_fd=self._held)\n",
+        "            path = self.path.parent / self._name\n            path.write_bytes(data)\n"
+        "            os.unlink(temporary, dir_fd=self._held)\n",
+        _destination("test_what_is_planted_during_the_run_is_replaced[True-link]"),
+    ),
+    Mutation(
+        "results-in-the-directory-that-was-meant",
+        "A directory that becomes a link during the run does not lead the result elsewhere.",
+        DESTINATION,
+        "src_dir_fd=self._held, dst_dir_fd=self._held)",
+        "src_dir_fd=self._held, dst_dir_fd=os.open(self.path.parent, os.O_RDONLY))",
+        _destination("test_a_directory_that_becomes_a_link"),
+    ),
+    Mutation(
+        "results-at-names-of-ours",
+        "A name that the user did not give is not followed, whatever lies there.",
+        DESTINATION,
+        "return self.path.stat(follow_symlinks=self._given).st_mode",
+        "return self.path.stat().st_mode",
+        _destination("test_what_was_planted_at_a_name_of_ours[link to a directory]"),
+    ),
+    Mutation(
+        "results-in-pipes-of-ours",
+        "Nor is a pipe at such a name written to.",
+        DESTINATION,
+        "if self._given and found is not None and not stat.S_ISREG(found):",
+        "if found is not None and not stat.S_ISREG(found):",
+        _destination("test_what_was_planted_at_a_name_of_ours"),
+    ),
+    Mutation(
+        "results-in-the-pipe-that-was-there",
+        "A pipe that is swapped for something else is not what is written to.",
+        DESTINATION,
+        'return f"/proc/self/fd/{self._held}"',
+        "return str(self.path)",
+        _destination("test_a_pipe_that_is_swapped"),
+    ),
+    Mutation(
+        "results-whole-or-not",
+        "When writing fails, the old file is there and nothing else.",
+        DESTINATION,
+        "                os.unlink(temporary, dir_fd=self._held)\n            raise\n",
+        "                pass\n            raise\n",
+        _destination("test_failed_write_leaves_the_old_file"),
+    ),
+    Mutation(
+        "results-permissions",
+        "A cell does not change who may read the result.",
+        DESTINATION,
+        "                os.fchmod(descriptor, self._mode)\n",
+        "                os.fchmod(descriptor, self._mode_there())\n",
+        _destination("test_permissions_are_those_of_before"),
+    ),
+    Mutation(
+        "results-depth",
+        "An output that would break the saving does not lose the notebook.",
+        OUTPUTS,
+        "    if _deeper_than(value, MAX_DEPTH):\n",
+        "    if False:\n",
+        within("notebooks/test_outputs.py", "test_what_cannot_be_saved_is_replaced"),
+    ),
+    Mutation(
+        "client-malformed-messages",
+        "A malformed message does not break a run.",
+        CLIENT,
+        "    except (*_MALFORMED, Empty):\n",
+        "    except Empty:\n",
+        within("notebooks/test_client.py", "test_malformed_messages_are_skipped"),
+    ),
+    Mutation(
+        "terminal-control-characters",
+        "No control character of a kernel's reaches the terminal.",
+        ESCAPE,
+        "return _HARMFUL.sub(_name, text)",
+        "return text",
+        _escape("test_no_control_character_passes", "test_safe_line"),
+    ),
+    Mutation(
+        "terminal-hidden-text",
+        "No text is concealed.",
+        ESCAPE,
+        "        if number in _TRAPS:\n",
+        "        if False:\n",
+        _escape("test_safe_line"),
+    ),
+    Mutation(
+        "terminal-endless-lines",
+        "A line that never ends does not fill our memory.",
+        ESCAPE,
+        "        while len(rest) > MAX_LINE:\n",
+        "        while False:\n",
+        _escape("test_endless_line"),
+    ),
+)
+
+SECTIONS = (("Results and terminals", MUTATIONS),)
