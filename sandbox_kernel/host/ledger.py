@@ -52,6 +52,11 @@ class Request:
         """Whether it runs user code."""
         return self.msg_type == "execute_request"
 
+    @property
+    def beside(self) -> bool:
+        """Whether it waits for no cell of the main shell."""
+        return bool(self.subshell) or self.channel is not Channel.SHELL
+
 
 class Ledger:
     """The clients' messages in the order in which they crossed.
@@ -65,6 +70,8 @@ class Ledger:
         """The header of the cell that was entered last."""
         self._cells: OrderedDict[str, Request] = OrderedDict()
         self._others: OrderedDict[tuple[Channel, str], Request] = OrderedDict()
+        self._beside = 0
+        """Open cells that do not wait in the main shell."""
         self._past: OrderedDict[str, bytes] = OrderedDict()
         self._past_size = 0
 
@@ -77,6 +84,7 @@ class Ledger:
         """Remember a message; of those that are no cells the oldest gives way beyond MAX_OPEN."""
         if request.executes:
             self._cells[request.msg_id] = request
+            self._beside += request.beside
             self.last_cell = request.header
             return
         self._others[request.channel, request.msg_id] = request
@@ -112,7 +120,13 @@ class Ledger:
         return next(self.executing(), None)
 
     def lanes(self) -> list[Request]:
-        """Return the cells that run at the same time: the first of each channel and subshell."""
+        """Return the cells that run at the same time: the first of each channel and subshell.
+
+        It is asked all the time, so the many that wait behind an ordinary one are not looked at.
+        """
+        if not self._beside:
+            running = self.running()
+            return [running] if running else []
         first: dict[tuple[Channel, str], Request] = {}
         for cell in self.executing():
             first.setdefault((cell.channel, cell.subshell), cell)
@@ -144,7 +158,8 @@ class Ledger:
     def _close_if_done(self, request: Request) -> None:
         if request.idled and request.answered is not None:
             if request.executes:
-                self._cells.pop(request.msg_id, None)
+                closed = self._cells.pop(request.msg_id, None)
+                self._beside -= closed is not None and closed.beside
             else:
                 self._others.pop((request.channel, request.msg_id), None)
             self._remember(request)

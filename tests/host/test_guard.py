@@ -383,6 +383,26 @@ def test_the_ledger_holds_so_many(monkeypatch):
         assert talk.publish("status", {"execution_state": "idle"}, cell)
 
 
+def test_cells_of_two_subshells_are_both_interrupted():
+    """A deadline of the session meets all that runs, and none of what waits; each ends in it."""
+    talk = Conversation()
+    main, waits = talk.execute(), talk.execute()
+    raw = compose("execute_request", {"code": "1"}, identities=(b"client",))
+    beside = json.dumps({**json.loads(raw.header), "subshell_id": "s"}).encode()
+    list(talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(replace(raw, header=beside))))
+    talk.guard.interrupted(None, "The deadline passed.")
+    ends = []
+    for cell in (main, beside, waits):
+        ends += told(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, cell))
+        talk.publish("status", {"execution_state": "idle"}, cell)
+    replies = [content for _, kind, content in ends if kind == "execute_reply"]
+    assert [reply["status"] for reply in replies] == ["error", "error", "ok"]
+    assert replies[0]["evalue"] == "The deadline passed."
+    assert talk.guard.ledger.lanes() == []
+    talk.execute()
+    assert len(talk.guard.ledger.lanes()) == 1
+
+
 def test_headers_of_the_past_are_held_up_to_a_size(monkeypatch):
     """Output of a thread belongs to its old cell, as long as that is remembered; then to none."""
     monkeypatch.setattr("sandbox_kernel.host.ledger.MAX_PAST", 5000)
