@@ -159,7 +159,7 @@ CELLS = {
     "end early": forgery(
         "K8",
         # It waits: a reply overtakes output, and whoever ends its own cell loses what comes after.
-        "say('status', {'execution_state': 'idle'}); print('late', flush=True); time.sleep(1)",
+        "say('status', {'execution_state': 'idle'}); print('late', flush=True); time.sleep(2)",
         ended_early,
     ),
     "say that the kernel is dead": forgery("", "say('status', {'execution_state': 'dead'})", is_dead),

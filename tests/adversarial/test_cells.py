@@ -17,8 +17,8 @@ from tests.conformance.kernel import PATIENCE, Kernel, next_of
 pytestmark = pytest.mark.timeout(300)
 
 
-def observe(client, code: str) -> Heard:
-    """Run a cell and another one; return all that came meanwhile."""
+def observe(client, code: str, *, patience: float = 1) -> Heard:
+    """Run a cell and another one; return all that came meanwhile, and a question that comes soon."""
     heard = Heard(client.execute(code, allow_stdin=False))
     after = client.execute("None", allow_stdin=False)
     while True:
@@ -35,10 +35,11 @@ def observe(client, code: str) -> Heard:
             break
     next_of(client.get_shell_msg, after, PATIENCE)
     try:
-        while client.get_stdin_msg(timeout=1 if "input_request" in code else 0):
+        if client.get_stdin_msg(timeout=patience if "input_request" in code else 0):
             heard.questions += 1
     except queue.Empty:
-        return heard
+        heard.questions = 0
+    return heard
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def guarded(request, tmp_path_factory):
 @pytest.mark.parametrize("name", CELLS)
 def test_it_harms_where_nothing_is_in_its_way(unguarded, name):
     """The attack is real: a client of an ordinary kernel is harmed."""
-    assert CELLS[name].harm(observe(unguarded, CELLS[name].code))
+    assert CELLS[name].harm(observe(unguarded, CELLS[name].code, patience=10))
 
 
 @pytest.mark.parametrize("name", CELLS)

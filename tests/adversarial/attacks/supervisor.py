@@ -27,6 +27,17 @@ def stand_in(bait):
     return running.pid
 
 
+def comes_to(pid, state):
+    """Say whether a process is in a state soon: signals that count are carried out at once."""
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            if file.read().rpartition(")")[2].split()[0] == state:
+                return True
+        time.sleep(0.01)
+    return False
+
+
 def target(bait):
     return bait.planted if bait.plain else 1
 
@@ -108,12 +119,9 @@ def look_at_its_root(bait):
 def stop_it(bait):
     """Stop process 1: the host would wait for what never comes."""
     os.kill(target(bait), signal.SIGSTOP)
-    end = time.monotonic() + 1
-    while time.monotonic() < end:
-        with open(f"/proc/{target(bait)}/stat", encoding="ascii") as file:
-            if file.read().rpartition(")")[2].split()[0] == "T":
-                os.kill(target(bait), signal.SIGCONT)
-                return "stopped"
+    if comes_to(target(bait), "T"):
+        os.kill(target(bait), signal.SIGCONT)
+        return "stopped"
     return None
 
 
@@ -122,6 +130,4 @@ def end_it(bait):
     """End process 1 without its doing: a signal that it does not handle."""
     for number in (signal.SIGQUIT, signal.SIGUSR1, signal.SIGSEGV, signal.SIGKILL):
         os.kill(target(bait), number)
-    time.sleep(0.2)
-    with open(f"/proc/{target(bait)}/stat", encoding="ascii") as file:
-        return "ended" if file.read().rpartition(")")[2].split()[0] == "Z" else None
+    return "ended" if comes_to(target(bait), "Z") else None
