@@ -109,7 +109,7 @@ def read_object(part: bytes, what: str, *, limit: int | None = None) -> tuple[Js
         raise UncleanMessageError(f"{what} that is no JSON") from error
     if not isinstance(value, dict):
         raise UncleanMessageError(f"{what} that is no JSON object")
-    if numbers.replaced or _SURROGATE.search(part):
+    if numbers.replaced or (b"\\" in part and _SURROGATE.search(part)):
         value = scrub(value)
         part = json_bytes(value)
     return value, part
