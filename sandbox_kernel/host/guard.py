@@ -30,7 +30,7 @@ from sandbox_kernel.host.reading import Envelope, Reader
 from sandbox_kernel.host.secrets.masks import Masks
 from sandbox_kernel.host.speech import Action, Speech, ToClient, ToGuest, error
 from sandbox_kernel.policy import Policy, format_size
-from sandbox_kernel.wire import Channel, Message, Oversized, Part
+from sandbox_kernel.wire import MAX_PARTS, Channel, Message, Oversized, Part
 
 __all__ = ["Action", "Guard", "ToClient", "ToGuest", "ViolationError"]
 
@@ -41,6 +41,12 @@ MAX_REFUSED = 10_000
 
 MAX_BEATS = 100
 """Heartbeats on their way at once: each client sends its next after the last has come back."""
+
+MAX_BEAT_PARTS = 4
+"""Parts of a heartbeat: an address, an empty part and a word; a proxy in between adds an address."""
+
+MAX_BEAT = 4 << 10
+"""Bytes of a heartbeat: a word, and addresses of 255 at most."""
 
 MAX_REPLY = 16 << 20
 """Bytes of a reply: a long history or an object's whole documentation has a few."""
@@ -102,8 +108,13 @@ class Guard:
 
     def from_client(self, channel: Channel, parts: Sequence[Part]) -> Iterator[Action]:
         """Yield what a client's message leads to."""
+        if len(parts) > MAX_PARTS:
+            log.warning(
+                "A client sent a message in %s parts on %s; it was dropped.", len(parts), channel.name
+            )
+            return
         if channel is Channel.HEARTBEAT:
-            yield self._beat_of_client(tuple(parts))
+            yield from self._beat_of_client(tuple(parts))
             return
         try:
             raw = RawMessage.from_parts(parts)
@@ -123,11 +134,14 @@ class Guard:
         self.shutdown_requested |= request.msg_type == "shutdown_request"
         yield ToGuest(channel, self._inner.parts(raw))
 
-    def _beat_of_client(self, parts: tuple[Part, ...]) -> Action:
+    def _beat_of_client(self, parts: tuple[Part, ...]) -> Iterator[Action]:
+        if len(parts) > MAX_BEAT_PARTS or sum(map(len, parts)) > MAX_BEAT:  # it needs no key to send one
+            return
         if not self.kernel_ready:  # it starts, and a client that is early must not take it for dead
-            return ToClient(Channel.HEARTBEAT, parts)
+            yield ToClient(Channel.HEARTBEAT, parts)
+            return
         self._beats.append(tuple(map(bytes, parts)))
-        return ToGuest(Channel.HEARTBEAT, parts)
+        yield ToGuest(Channel.HEARTBEAT, parts)
 
     # From the guest, who is hostile.
 
@@ -159,8 +173,10 @@ class Guard:
             raise ViolationError(f"more than {MAX_REFUSED} messages that break the rules, at last {what}")
 
     def _beat(self, message: Message) -> Iterator[Action]:
-        parts = tuple(map(bytes, message.parts[:4]))
-        if len(message.parts) <= 4 and parts in self._beats:  # the echo of what a client sent, to the byte
+        parts = tuple(map(bytes, message.parts[:MAX_BEAT_PARTS]))
+        if (
+            len(message.parts) <= MAX_BEAT_PARTS and parts in self._beats
+        ):  # the echo of what a client sent, to the byte
             self._beats.remove(parts)
             yield ToClient(message.channel, parts)
 

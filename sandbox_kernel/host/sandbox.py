@@ -12,6 +12,7 @@ may start the next launch on the same front at once.
 
 import atexit
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -42,12 +43,16 @@ from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tun
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import RemoteProtocolError, Signal
 
+log = logging.getLogger(__name__)
+
 LINGER = 1000
 """Milliseconds that a client has to take the last messages before its socket is closed."""
 
 STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
 
 SIGINT, SIGKILL, SIGTERM = 2, 9, 15
+
+_NEVER = Death("lost", "It never started.", StartError.exit_code, -SIGKILL)
 
 HELD = 24 << 20
 """Bytes that a sandbox holds besides: its thread, its sockets, and a small message that is being read."""
@@ -153,8 +158,15 @@ class Sandbox:
         It fails with a SandboxError whose message tells the user what to do; nothing is left then.
         """
         _LIVE.add(self)
-        self._thread = threading.Thread(target=self._run, name=f"sandbox-{self.launch.name}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=f"sandbox-{self.launch.name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # no room for a thread: RLIMIT_NPROC, or a control group's limit
+            _LIVE.discard(self)
+            self._commands.close()
+            self._publish_end(_NEVER, StartError(f"No thread can be started for the kernel: {error}."))
+        else:
+            self._thread = thread
         return self._started
 
     def poll(self) -> int | None:
@@ -202,10 +214,11 @@ class Sandbox:
     # From here on: in the sandbox's own thread.
 
     def _run(self) -> None:
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        context: zmq.Context[zmq.Socket[bytes]] | None = None
         failure: SandboxError | None = None
-        death = Death("lost", "It never started.", StartError.exit_code, -SIGKILL)
+        death = _NEVER
         try:
+            context = zmq.Context()
             _sweep_once(self.engine.name, self.engine.sweep)
             JANITOR.note(self.launch.name)
             death = self._serve(context)
@@ -302,6 +315,9 @@ class Sandbox:
             self._intend(Intent("protocol", str(error)))
         except ViolationError as error:
             self._intend(Intent("protocol", f"Killed: the kernel sent {error}."))
+        except Exception as error:  # ours, or a library's: clients are told as of any other end
+            log.exception("The tunnel of kernel %s failed.", self.launch.name)
+            self._intend(Intent("protocol", f"sandbox-kernel itself failed: {error!r}. Please report this."))
 
     def _on_due(self, due: Due) -> None:
         self._audit.deadline()
@@ -346,7 +362,7 @@ class Sandbox:
         reason = f"The kernel did not start. {death.sentence}" if explained else late
         return f"{reason}\n{words}" if words else reason
 
-    def _clear(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    def _clear(self, context: "zmq.Context[zmq.Socket[bytes]] | None") -> None:
         """Flush and close the sockets and remove all that this launch used.
 
         Each step is taken whatever became of the one before: the last failure is raised.
@@ -361,7 +377,8 @@ class Sandbox:
                 steps.callback(registry.leave, self.front.directory)
             if self._process:
                 steps.callback(self._process.close)
-            steps.callback(context.destroy, linger=LINGER)
+            if context:
+                steps.callback(context.destroy, linger=LINGER)
 
     def _publish_end(self, death: Death, failure: SandboxError | None) -> None:
         if failure and self._started.done():

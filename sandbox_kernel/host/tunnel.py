@@ -55,6 +55,15 @@ BATCH = 64
 AFTERWARDS = 1.0
 """Seconds in which a dead kernel's clients learn why, when they ask on after the cell that has failed."""
 
+SLOW_READER = 10.0
+"""Seconds that clients get to read all that the kernel had published before its end."""
+
+LOOK = 50
+"""Milliseconds between two looks at what clients have taken."""
+
+LONGEST_POLL = 2**31 - 1
+"""Milliseconds: a C int, which is what a poll takes. A deadline may be a year away."""
+
 FLUSH = 5.0
 """Seconds that a guest has to send its backlog once its kernel has ended."""
 
@@ -201,7 +210,9 @@ class Tunnel:
     def _timeout(self, start_by: float) -> int | None:
         due = [self._deadlines.next_due(), self._flush_until, None if self.ready else start_by]
         times = [time_ for time_ in due if time_ is not None]
-        return max(0, int((min(times) - time.monotonic()) * 1000) + 1) if times else None
+        if not times:
+            return None
+        return min(max(0, int((min(times) - time.monotonic()) * 1000) + 1), LONGEST_POLL)
 
     # Clients
 
@@ -302,7 +313,9 @@ class Tunnel:
 
     def _keep_time(self) -> None:
         now = time.monotonic()
-        self._deadlines.observe((cell.msg_id for cell in self._guard.ledger.lanes()), now)
+        # What a client sends to a kernel that still starts does not run yet.
+        running = self._guard.ledger.lanes() if self.ready else ()
+        self._deadlines.observe((cell.msg_id for cell in running), now)
         due = self._deadlines.verdict(now)
         if due:
             if due.verdict is Verdict.INTERRUPT:
@@ -312,12 +325,12 @@ class Tunnel:
         if self._flush_until is not None and now > self._flush_until:
             self.ended = True
 
-    def _act(self, actions: Iterable[Action]) -> None:
+    def _act(self, actions: Iterable[Action], *, marked: bool = False) -> None:
         for action in actions:
             if isinstance(action, ToGuest):
                 self._outbox.put(action.channel, action.parts)
             elif action.channel is Channel.IOPUB:
-                self._publisher.send(action.parts)
+                self._publisher.send(action.parts, marked=marked)
             else:
                 self._sockets[action.channel].send_multipart(action.parts, copy=False)
 
@@ -330,24 +343,27 @@ class Tunnel:
 
     def publish(self, actions: Iterable[Action]) -> None:
         """Send what the guard has to say at the end."""
-        self._act(actions)
+        self._act(actions, marked=True)
 
     def dismiss(self) -> None:
         """Have `answer_for_the_dead` return: nobody is left who would ask."""
         self._dismissed = True
 
     def answer_for_the_dead(self) -> None:
-        """For a while, let the guard answer what clients ask, until one asks for the end."""
+        """For a while, let the guard answer what clients ask, until one asks for the end.
+
+        The while begins when all have taken the last words: a connection that ends takes along what its
+        client, whose own queue is full, has not read yet.
+        """
         self._outbox = Outbox()
         poller = zmq.Poller()
         for target in (self._commands.wake, *self._sockets.values()):
             poller.register(target, zmq.POLLIN)
-        until = time.monotonic() + AFTERWARDS
-        while not self._dismissed and not self._guard.shutdown_requested:
-            left = until - time.monotonic()
-            if left <= 0:
-                return
-            events = dict(poller.poll(int(left * 1000) + 1))
+        until = (begun := time.monotonic()) + AFTERWARDS
+        while not self._dismissed and not self._guard.shutdown_requested and time.monotonic() < until:
+            events = dict(poller.poll(LOOK))
             if self._commands.wake in events:
                 self._commands.run()
             self._serve_clients(events)
+            if self._publisher.unread() and time.monotonic() < begun + SLOW_READER:
+                until = time.monotonic() + AFTERWARDS

@@ -26,11 +26,11 @@ class Sender:
         self._taken = 0
         self._marks: deque[tuple[int, zmq.MessageTracker]] = deque()
 
-    def send(self, parts: Sequence[Part]) -> None:
-        """Send a message."""
+    def send(self, parts: Sequence[Part], *, marked: bool = False) -> None:
+        """Send a message; of one that is marked `unread` knows exactly when it was taken."""
         self._sent += sum(map(len, parts))
         last_mark = self._marks[-1][0] if self._marks else self._taken
-        if self._sent - last_mark < EVERY:
+        if self._sent - last_mark < EVERY and not marked:
             self._socket.send_multipart(parts, copy=False)
             return
         *rest, last = parts

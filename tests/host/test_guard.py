@@ -455,6 +455,20 @@ def test_junk_from_the_guest_is_dropped(talk, channel, parts):
     assert list(talk.guard.from_guest(Message(channel, parts))) == []
 
 
+@pytest.mark.parametrize("channel", list(Channel))
+def test_a_client_s_message_in_thousands_of_parts_is_dropped(talk, channel):
+    """It would not fit through the tunnel; on the heartbeat anybody who connects could send one."""
+    talk.guard.kernel_ready = True
+    assert not list(talk.guard.from_client(channel, [b"client", b""] + [b"x"] * 5000))
+
+
+@pytest.mark.parametrize("beat", [[b"client", b"", b"x" * 5000], [b"x"] * 5], ids=["long", "in parts"])
+def test_a_strange_heartbeat_is_dropped(talk, beat):
+    """Whoever beats needs no key, so a beat may cost nothing."""
+    talk.guard.kernel_ready = True
+    assert not list(talk.guard.from_client(Channel.HEARTBEAT, beat))
+
+
 def test_heartbeats_answer_pings_only(talk):
     """An echo that nobody waits for is not passed on."""
     talk.guard.kernel_ready = True

@@ -1,12 +1,18 @@
 """Promises of the sandbox's thread that no kernel is needed for."""
 
+import concurrent.futures
+import sys
+import threading
+
 import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
 
 from sandbox_kernel.errors import StartError
 from sandbox_kernel.guest import counters, service, supervisor
 from sandbox_kernel.host import kernel_log, registry, sandbox
 from sandbox_kernel.host.engines.memory import MemoryEngine
 from sandbox_kernel.policy import Policy
+from sandbox_kernel.policy.fields import ONE_YEAR
 from tests.conformance.kernel import Kernel
 
 
@@ -82,4 +88,72 @@ def test_a_flood_in_the_kernels_log_ends(directory, monkeypatch):
         kernel.sandbox._log.note("x" * 100)
     assert sum(map(len, kernel.log)) < 2000
     assert "not kept" in kernel.log[-1]
+    kernel.close()
+
+
+def test_deadlines_may_be_a_year_away(directory):
+    """What waits for them counts milliseconds in a C int, which ends after 24.8 days."""
+    far = Policy(start_timeout=ONE_YEAR, cell_timeout=ONE_YEAR, session_timeout=ONE_YEAR)
+    kernel = Kernel(MemoryEngine(), far, directory)
+    assert kernel.value("20 + 22") == "42"
+    kernel.close()
+
+
+LATE = "import runpy, time; time.sleep(3); runpy.run_module('ipykernel_launcher', run_name='__main__')"
+
+
+def test_a_cell_s_time_begins_when_its_kernel_has_started(directory):
+    """A client need not wait for a kernel that starts anew; a slow start is not its cell's."""
+    argv = (sys.executable, "-c", LATE, "-f", "{connection_file}")
+    kernel = Kernel(MemoryEngine(), Policy(cell_timeout=2), directory, argv=argv, wait=False)
+    client = BlockingKernelClient()
+    client.load_connection_info(kernel.front.connection_info())
+    client.start_channels()
+    kernel.clients.append(client)
+    ran = kernel.collect(client.execute("1"), client=client)
+    assert ran.status == "ok", ran.reply["content"]
+    kernel.close()
+
+
+def test_a_bug_of_ours_is_told_in_the_running_cell(directory, monkeypatch, no_leftovers):
+    """Whatever fails while a kernel is served, its clients are told as of any other end."""
+    kernel = Kernel(MemoryEngine(), Policy(), directory)
+
+    def fail(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(kernel.sandbox._tunnel, "_take_from_guest", fail)
+    ran = kernel.run("1")
+    assert "a bug" in ran.reply["content"]["evalue"]
+    assert kernel.sandbox.ended.result(timeout=30).kind == "protocol"
+    kernel.close()
+
+
+def test_last_words_wait_for_a_slow_reader(directory):
+    """Why a kernel died comes after all that it had said, however long a client takes to read that."""
+    kernel = Kernel(MemoryEngine(), Policy(), directory)
+    request = kernel.client.execute(
+        "import os\nfor _ in range(6_000): display({'text/plain': 'x' * 1000}, raw=True)\nos._exit(3)"
+    )
+    while not kernel.sandbox.cause:  # and all the while nobody reads
+        assert not kernel.sandbox.ended.done()
+        threading.Event().wait(0.01)
+    assert not concurrent.futures.wait([kernel.sandbox.ended], timeout=2).done
+    ran = kernel.collect(request)
+    assert "exit status 3" in ran.of("error")[0]["content"]["evalue"]
+    kernel.close()
+
+
+def test_no_room_for_a_thread_is_told(directory, monkeypatch, no_leftovers):
+    """A start that cannot begin fails; it does not leave anybody waiting."""
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        kernel = Kernel(MemoryEngine(), Policy(), directory, wait=False)
+    with pytest.raises(StartError, match="can't start new thread"):
+        kernel.started.result(timeout=30)
+    assert kernel.sandbox.ended.result(timeout=30).kind == "lost"
     kernel.close()

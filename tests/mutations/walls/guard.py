@@ -256,7 +256,7 @@ RULES = (
         "guard-heartbeats",
         "A heartbeat is the echo of what a client has sent, to the byte.",
         GUARD,
-        "if len(message.parts) <= 4 and parts in self._beats:",
+        "if len(message.parts) <= MAX_BEAT_PARTS and parts in self._beats:",
         "if True:",
         _guard("test_heartbeats_answer_pings_only"),
     ),
