@@ -1,6 +1,7 @@
 """A thread that writes lines: a disk may hang for minutes, and no kernel shall wait for it."""
 
 import contextlib
+import errno
 import queue
 import threading
 from collections.abc import Callable
@@ -16,12 +17,13 @@ class Writer:
     """Writes to one log until it is closed."""
 
     def __init__(self, log: AuditLog, name: str, *, on_failure: Callable[[OSError], None]) -> None:
-        """Begin; `on_failure` hears, in this thread, of the first line that could not be written."""
+        """Begin; `on_failure` hears of the first line that is lost, in this thread or in the caller's."""
         self.lost = 0
         """Lines that could not be written."""
         self._log = log
         self._on_failure = on_failure
         self._lines: queue.SimpleQueue[bytes | threading.Event | None] = queue.SimpleQueue()
+        self._told = False
         self._pending = 0
         self._counting = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"sandbox-audit-{name}", daemon=True)
@@ -30,11 +32,12 @@ class Writer:
     def put(self, line: bytes) -> None:
         """Have a line written soon. Never blocks."""
         with self._counting:
-            if self._pending + len(line) > MAX_PENDING:
-                self.lost += 1
-                return
-            self._pending += len(line)
-        self._lines.put(line)
+            fits = self._pending + len(line) <= MAX_PENDING
+            self._pending += len(line) if fits else 0
+        if fits:
+            self._lines.put(line)
+        else:
+            self._lose(OSError(errno.EIO, "its disk does not answer"))
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was put is written or lost; return whether it is."""
@@ -58,11 +61,14 @@ class Writer:
         try:
             self._log.append(line)
         except OSError as error:
-            with self._counting:
-                self.lost += 1
-                first = self.lost == 1
-            if first:
-                with contextlib.suppress(Exception):  # whoever listens must not end the thread
-                    self._on_failure(error)
+            self._lose(error)
         with self._counting:
             self._pending -= len(line)
+
+    def _lose(self, error: OSError) -> None:
+        with self._counting:
+            self.lost += 1
+            first, self._told = not self._told, True
+        if first:
+            with contextlib.suppress(Exception):  # whoever listens must not end the thread
+                self._on_failure(error)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from sandbox_kernel.errors import AuditError, PolicyError
-from sandbox_kernel.host.audit import Audit, AuditSettings, Kernel
+from sandbox_kernel.host.audit import Audit, AuditLog, AuditSettings, Kernel
 from sandbox_kernel.host.audit import audit as audit_module
 from sandbox_kernel.host.audit import writer as writer_module
 from sandbox_kernel.host.audit.records import MAX_CODE, MAX_LINE, MAX_TEXT, line, policy_digest
@@ -244,6 +244,31 @@ def test_a_disk_that_hangs(start, place, monkeypatch):
     assert kernel.said[-1]["lost"] > 5
     freed.set()
     writer._thread.join(30)
+
+
+class Hanging(threading.Event):
+    """Stands in a writer's row and keeps its thread until it is freed."""
+
+    def __init__(self):
+        super().__init__()
+        self.freed = threading.Event()
+
+    def set(self):
+        self.freed.wait(60)
+
+
+def test_a_disk_that_hangs_is_told_of(place, monkeypatch):
+    """Who required the log hears of a line that is lost before it came to be written."""
+    monkeypatch.setattr(writer_module, "MAX_PENDING", 1000)
+    heard, hanging = [], Hanging()
+    writer = writer_module.Writer(AuditLog(place, 1 << 20), "x", on_failure=heard.append)
+    writer._lines.put(hanging)
+    for _ in range(20):
+        writer.put(b"x" * 99 + b"\n")
+    assert [error.strerror for error in heard] == ["its disk does not answer"]
+    hanging.freed.set()
+    writer.close(30)
+    assert (writer.lost, len(place.read_bytes())) == (10, 1000)
 
 
 BAD = [
