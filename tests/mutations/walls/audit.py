@@ -3,6 +3,7 @@
 from tests.mutations.mutation import Mutation, within
 
 _AUDIT = "sandbox_kernel/host/audit"
+_PROVISIONER = "provisioner/sandbox_provisioner"
 AUDIT = f"{_AUDIT}/audit.py"
 LOG = f"{_AUDIT}/log.py"
 RECORDS = f"{_AUDIT}/records.py"
@@ -109,9 +110,57 @@ MUTATIONS = (
         "audit-hanging-disk",
         "A disk that hangs does not make the host hold what was to be written.",
         f"{_AUDIT}/writer.py",
-        "            if self._pending + len(line) > MAX_PENDING:\n",
-        "            if False:\n",
-        _audit("test_a_disk_that_hangs"),
+        "fits = self._pending + len(line) <= MAX_PENDING",
+        "fits = True",
+        _audit("test_a_disk_that_hangs", "test_a_disk_that_hangs_is_told_of"),
+    ),
+    Mutation(
+        "audit-cut-line",
+        "A line that a full disk has cut spoils no other.",
+        LOG,
+        '                line = b"\\n" + line\n',
+        "                pass\n",
+        _log("test_a_full_disk_cuts_one_line_and_no_other"),
+    ),
+    Mutation(
+        "audit-appended",
+        "Many processes write at once, and no line is lost.",
+        LOG,
+        "os.O_RDWR | os.O_APPEND |",
+        "os.O_RDWR |",
+        _log("test_many_processes_at_once"),
+    ),
+    Mutation(
+        "audit-code-by-choice",
+        "Code is kept by choice only.",
+        AUDIT,
+        "keep = self.hide if self.settings.code else None",
+        "keep = self.hide",
+        _audit("test_a_session"),
+    ),
+    Mutation(
+        "audit-told-of",
+        "A log that cannot be written is told of.",
+        AUDIT,
+        "        self._warn(sentence)\n",
+        "",
+        _audit("test_a_log_that_cannot_be_written_is_no_reason_to_fail"),
+    ),
+    Mutation(
+        "audit-kernelspecs",
+        "A kernelspec has no say in what is written down.",
+        f"{_PROVISIONER}/settings.py",
+        "{*MAXIMA_NAMES, *AUDIT_NAMES}",
+        "{*MAXIMA_NAMES}",
+        within("provisioner/test_audit.py", "test_kernelspecs_have_no_say[setting0]"),
+    ),
+    Mutation(
+        "audit-kernelspecs-as-traits",
+        "Nor where it is taken for the framework's configuration.",
+        f"{_PROVISIONER}/provisioner.py",
+        " or name in AUDIT_NAMES",
+        "",
+        within("provisioner/test_audit.py", "test_kernelspecs_have_no_say[setting0]"),
     ),
 )
 
