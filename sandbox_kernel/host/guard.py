@@ -174,9 +174,8 @@ class Guard:
 
     def _beat(self, message: Message) -> Iterator[Action]:
         parts = tuple(map(bytes, message.parts[:MAX_BEAT_PARTS]))
-        if (
-            len(message.parts) <= MAX_BEAT_PARTS and parts in self._beats
-        ):  # the echo of what a client sent, to the byte
+        # The echo of what a client sent, to the byte.
+        if len(message.parts) <= MAX_BEAT_PARTS and parts in self._beats:
             self._beats.remove(parts)
             yield ToClient(message.channel, parts)
 
