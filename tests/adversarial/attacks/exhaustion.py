@@ -8,6 +8,7 @@ import contextlib
 import mmap
 import os
 import resource
+import select
 import socket
 import subprocess
 import tempfile
@@ -63,23 +64,22 @@ def _memory_error():
 
 @attack("exhaustion", "M7", refused=KILLED + " nothing", arena="small")
 def take_memory_in_children(bait):
-    """Fill a part in each of ten children: together it is too much."""
+    """Fill a part in each of three children: together it is too much."""
     done, ready = os.pipe(), os.pipe()
-    for _ in range(10):
+    for _ in range(3):
         if os.fork() == 0:
-            os.close(ready[0])
             os.close(done[1])
-            kept = fill(TAKEN // 10)
+            kept = fill(TAKEN // 3)
             os.write(ready[1], b"x")
             os.read(done[0], len(kept))
             os._exit(0)
-    os.close(ready[1])
     got = 0
-    while data := os.read(ready[0], 10):
-        got += len(data)
-        if got == 10:
-            return "took it all"
-    return None  # some of them were killed
+    while got < 3:
+        if select.select([ready[0]], [], [], 0.05)[0]:
+            got += len(os.read(ready[0], 3))
+        elif os.waitpid(-1, os.WNOHANG)[0]:
+            return None  # one of them was killed
+    return "took it all"
 
 
 @attack("exhaustion", refused=KILLED, arena="small")
