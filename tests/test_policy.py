@@ -421,7 +421,7 @@ def test_mounts_that_hollow_out_the_wall(written):
     assert "mounts" in refusal({"mounts": written})
 
 
-@pytest.mark.parametrize("written", ["A=b", "1A", "A-B", "JPY_PARENT_PID", "A B", [None]])
+@pytest.mark.parametrize("written", ["A=b", "1A", "A-B", "JPY_PARENT_PID", "IPYTHONDIR", "A B", [None]])
 def test_variables_that_cannot_be_granted(written):
     """What is not a variable's name, or would end the kernel, is refused."""
     assert "env" in refusal({"env": written})

@@ -22,6 +22,9 @@ RUNTIME: Final = "/run/sandbox/runtime"
 NEVER: Final = frozenset({"JPY_PARENT_PID", "JPY_SESSION_NAME"})
 """Jupyter's own notes to its kernels: with our parent's pid, ipykernel takes itself for an orphan."""
 
+OURS: Final = frozenset({"IPYTHONDIR"})
+"""Where the guest writes ipykernel's profile: never to a folder of the host's."""
+
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -50,8 +53,8 @@ def kernel_environment(
     environment = _base(launch.argv[0]) | _threads(policy.cpus)
     if user_base is not None:
         environment["PYTHONUSERBASE"] = user_base
-    environment |= {name: host[name] for name in policy.env if name in host}
-    environment |= launch.env
+    environment |= {name: host[name] for name in policy.env if name in host and name not in OURS}
+    environment |= {name: value for name, value in launch.env.items() if name not in OURS}
     return {name: value for name, value in environment.items() if name not in NEVER}
 
 

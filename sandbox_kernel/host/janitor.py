@@ -62,6 +62,7 @@ class Janitor:
     def _end(self) -> None:
         process, self._process = self._process, None
         if process and process.stdin:
+            process.kill()  # it has nothing to do, and need not look before it goes
             process.stdin.close()
             process.wait(timeout=60)
 

@@ -53,7 +53,7 @@ def clear(noted: dict[str, tuple[str, str]]) -> None:
         with contextlib.suppress(OSError):  # not empty: others use it
             Path(directory).parent.rmdir()
     until = time.monotonic() + PATIENCE
-    while (left := _cgroups(noted)) and time.monotonic() < until:
+    while noted and (left := _cgroups(noted)) and time.monotonic() < until:
         for path in left:
             _end(path)
         time.sleep(0.02)

@@ -98,7 +98,11 @@ def list_running() -> list[Running]:
 
 
 def _fronts() -> list[Path]:
-    return [path for base in runtime_bases() if is_private(base) for path in base.iterdir()]
+    found: list[Path] = []
+    for base in filter(is_private, runtime_bases()):
+        with contextlib.suppress(FileNotFoundError):  # another process has just removed it, empty
+            found.extend(base.iterdir())
+    return found
 
 
 def _read(front: Path) -> Running | None:

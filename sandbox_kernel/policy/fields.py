@@ -241,6 +241,8 @@ def variable(entry: str) -> str:
         raise UnusableError(
             "has JPY_PARENT_PID, with which the kernel would take itself for an orphan and exit"
         )
+    if entry == "IPYTHONDIR":
+        raise UnusableError("has IPYTHONDIR, where the sandbox keeps a profile of its own")
     return entry
 
 

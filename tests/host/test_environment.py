@@ -38,6 +38,11 @@ def test_jupyters_own_notes_never_go_in():
     assert "JPY_PARENT_PID" not in environment(env={"JPY_PARENT_PID": "1"})
 
 
+def test_ipython_s_directory_is_the_sandbox_s():
+    """The guest writes a profile there: a kernelspec that named a shared folder would have it overwritten."""
+    assert environment(env={"IPYTHONDIR": "/data/ipython"})["IPYTHONDIR"].startswith(HOME)
+
+
 @pytest.mark.parametrize(("cpus", "threads"), [(0.5, "1"), (1.0, "1"), (1.5, "2"), (4.0, "4")])
 def test_libraries_see_the_granted_processors(cpus, threads):
     """Numerical libraries are told the granted number of processors, rounded up, not the host's."""

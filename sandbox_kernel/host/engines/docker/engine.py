@@ -193,7 +193,7 @@ def _require_mounted(policy: Policy, facts: Facts, granted: Granted, daemon: Dae
     """Make sure that no folder was exchanged on its way into the container."""
     if granted.binds and not facts.is_gvisor(policy.runtime):
         state = (daemon.inspect(identifier) or {}).get("State") or {}
-        require_as_judged(granted.binds, identifier, int(state.get("Pid") or 0))
+        require_as_judged(granted.binds, identifier, int(state.get("Pid") or 0), hidden=facts.rootless)
 
 
 def _require_unwarned(warnings: tuple[str, ...]) -> None:

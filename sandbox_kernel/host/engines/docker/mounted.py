@@ -30,14 +30,22 @@ class Mount(NamedTuple):
     path: str
 
 
-def require_as_judged(binds: Iterable[Bind], container: str, pid: int, proc: Path = PROC) -> None:
+def require_as_judged(
+    binds: Iterable[Bind], container: str, pid: int, proc: Path = PROC, *, hidden: bool = False
+) -> None:
     """Refuse a container in which something else is mounted; pid is its first process.
 
-    :raises WorkspaceError: a path was changed since it was judged.
+    :param hidden: the daemon is known to count processes in a namespace of its own.
+    :raises WorkspaceError: a path was changed since it was judged, or what is mounted cannot be seen.
     """
     try:
         if container not in (proc / str(pid) / "cgroup").read_text(errors="replace"):
-            return  # its daemon counts processes in another namespace
+            if hidden:
+                return
+            raise WorkspaceError(
+                "The daemon counts processes in another namespace than this program, so its folders may be "
+                "others as well (a program in a container, beside its host's daemon?). Use workspace none."
+            )
         inside = _mounts(proc / str(pid) / "mountinfo")
     except OSError:  # it has ended
         return

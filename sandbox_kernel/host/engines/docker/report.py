@@ -24,6 +24,10 @@ def require_limits(policy: Policy, facts: Facts) -> None:
     :raises LimitUnenforceableError: names what it cannot keep.
     :raises EngineUnavailableError: it does not have the runtime.
     """
+    if facts.podman and not facts.local:  # it takes the list of system calls by its path only
+        raise EngineUnavailableError(
+            "Podman on another machine cannot be used; use Docker there, or Podman here."
+        )
     for name, advice in _SETUP.items():
         if not getattr(facts, name):
             what = "filter system calls (seccomp)" if name == "seccomp" else f"limit {name}"

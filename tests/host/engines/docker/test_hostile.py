@@ -97,11 +97,14 @@ def test_a_folder_exchanged_for_a_link_is_no_grant(proc):
         require_as_judged([Bind("/home/a", "/home/a", False)], "abc", 5, exchanged)
 
 
-def test_a_process_that_is_not_the_container_s_says_nothing(proc):
-    """The daemon's numbers may be another namespace's."""
+def test_a_process_that_is_not_the_container_s_says_that_the_daemon_is_elsewhere(proc):
+    """Its folders may be others, too; a rootless daemon is known to count otherwise, on the same files."""
     other = proc(OUTSIDE, [("8:1", "/", "/")], cgroup="/user")
-    require_as_judged([Bind("/home/a", "/home/a", False)], "abc", 5, other)
-    require_as_judged([Bind("/home/a", "/home/a", False)], "abc", 6, other)
+    binds = [Bind("/home/a", "/home/a", False)]
+    with pytest.raises(WorkspaceError, match="workspace none"):
+        require_as_judged(binds, "abc", 5, other)
+    require_as_judged(binds, "abc", 5, other, hidden=True)
+    require_as_judged(binds, "abc", 6, other)  # it has ended
 
 
 def test_a_container_whose_making_nobody_heard_of_is_removed(place, directory, monkeypatch):

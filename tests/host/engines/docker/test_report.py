@@ -22,6 +22,12 @@ def test_a_daemon_that_would_run_without_a_limit_is_refused(lacking):
         require_limits(Policy(), facts(**{lacking: False}))
 
 
+def test_podman_on_another_machine_is_refused():
+    """It takes the list of system calls by its path, which is one of this machine."""
+    with pytest.raises(EngineUnavailableError, match="use Docker there"):
+        require_limits(Policy(), facts(product="Podman", local=False))
+
+
 def test_an_unknown_runtime_is_refused():
     """There is no falling back to another one."""
     with pytest.raises(EngineUnavailableError, match="no runtime kata, only runc, runsc"):

@@ -164,15 +164,24 @@ def _make(manager: Manager) -> _Held:
         start_new_session=True,
     )
     owner = os.getpid()
-    atexit.register(_let_go, holder, owner)
     unit = f"sandboxes-{owner}-{secrets.token_hex(4)}.scope"
-    manager.start_scope(unit, holder.pid)
-    directory = _wait_for(unit, holder.pid)
+    try:
+        directory = _fill(manager, unit, holder.pid)
+    except BaseException:  # else one holder more would stay with each launch that is tried
+        _let_go(holder, owner)
+        raise
+    atexit.register(_let_go, holder, owner)
+    return _Held(directory, holder, owner)
+
+
+def _fill(manager: Manager, unit: str, pid: int) -> Path:
+    manager.start_scope(unit, pid)
+    directory = _wait_for(unit, pid)
     # A group that hands controllers down may hold no process itself.
     with group.made([directory / "holder"]):
-        group.move(holder.pid, directory / "holder")
+        group.move(pid, directory / "holder")
     group.hand_down(directory, words(directory / "cgroup.controllers"))
-    return _Held(directory, holder, owner)
+    return directory
 
 
 def _let_go(holder: subprocess.Popen[bytes], owner: int) -> None:
