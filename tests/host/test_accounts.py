@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from sandbox_kernel.host.budget import BURST, UNREAD
+from sandbox_kernel.host.budget import BURST, OVERHEAD, UNREAD, Budget
 from sandbox_kernel.host.guard import FREE_REPLY, MAX_REPLY
 from sandbox_kernel.host.jupyter import RawMessage
 from sandbox_kernel.policy import MiB, Policy
@@ -32,6 +32,12 @@ def notices(actions):
 def end(talk, cell):
     talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, cell)
     return talk.publish("status", {"execution_state": "idle"}, cell)
+
+
+def test_an_empty_message_is_not_free():
+    """It costs its client a header, so that a million of them is over every budget."""
+    account = Budget(Policy(output=64 << 10), Clock())
+    assert sum(account.charge(0) for _ in range(1000)) == (64 << 10) // OVERHEAD
 
 
 def test_a_message_over_the_size_for_messages_is_left_out():

@@ -3,9 +3,12 @@
 from tests.mutations.walls import (
     audit,
     bubblewrap,
+    calls,
+    docker,
     guard,
     guest,
     host,
+    limits,
     notebooks,
     policy,
     secrets,
@@ -14,6 +17,9 @@ from tests.mutations.walls import (
 
 SECTIONS = (
     *bubblewrap.SECTIONS,
+    *limits.SECTIONS,
+    *calls.SECTIONS,
+    *docker.SECTIONS,
     *guest.SECTIONS,
     *wire.SECTIONS,
     *guard.SECTIONS,

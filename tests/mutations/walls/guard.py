@@ -325,7 +325,7 @@ BUDGETS = (
         BUDGET,
         "cost = size + OVERHEAD",
         "cost = size",
-        _guard("test_a_flood_of_tiny_messages_is_bounded"),
+        _accounts("test_an_empty_message_is_not_free"),
     ),
     Mutation(
         "budget-one-notice",
