@@ -208,6 +208,7 @@ def test_policy_errors_are_usage_errors():
         {"mounts": ("/data",)},
         {"env": ("A=b",)},
         {"workspace": "rwx"},
+        {"html": "Trust"},
         {"profile": ""},
         {"network": "host"},
         {"cell_timeout": -1},
@@ -239,7 +240,7 @@ def test_strict():
     assert (policy.memory, policy.cpus, policy.pids) == (256 * MiB, 0.5, 100)
     assert (policy.output, policy.code, policy.cell_timeout) == (MiB, 100 * 1024, 2.0)
     assert (policy.workspace, policy.mounts, policy.env, policy.profile) == ("none", (), (), "strict")
-    assert (policy.cell_timeout, policy.session_timeout) == (2.0, 600.0)
+    assert (policy.cell_timeout, policy.session_timeout, policy.html) == (2.0, 600.0, "strip")
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -286,9 +287,10 @@ def test_explicit_value_above_a_maximum():
 
 def test_profile_value_above_a_maximum():
     """What nobody asked for is lowered to the maximum."""
-    maxima = {"max_memory": "128m", "max_workspace": "none", "max_cell_timeout": "1m"}
+    maxima = {"max_memory": "128m", "max_workspace": "none", "max_cell_timeout": "1m", "max_html": "strip"}
     policy = Policy.from_settings({}, maxima=maxima)
     assert (policy.memory, policy.workspace, policy.cell_timeout) == (128 * MiB, "none", 60)
+    assert policy.html == "strip"
 
 
 @pytest.mark.parametrize(
@@ -305,6 +307,8 @@ def test_profile_value_above_a_maximum():
         ({"session_timeout": None}, {"max_session_timeout": "1h"}),
         ({"workspace": "rw"}, {"max_workspace": "ro"}),
         ({"workspace": "ro"}, {"max_workspace": "none"}),
+        ({"html": "trust"}, {"max_html": "isolate"}),
+        ({"html": "isolate"}, {"max_html": "strip"}),
         ({"env": ["HOME"]}, {"allowed_env": []}),
         ({"env": ["HOME"]}, {"allowed_env": ["LANG"]}),
         ({"mounts": ["/srv/data"]}, {"allowed_mounts": []}),
@@ -323,6 +327,8 @@ def test_every_maximum_binds(settings, maxima):
     [
         ({"memory": "1g"}, {"max_memory": "1g"}),
         ({"workspace": "rw"}, {"max_workspace": "rw"}),
+        ({"html": "strip"}, {"max_html": "isolate"}),
+        ({"html": "trust"}, {"max_html": "trust"}),
         ({"env": ["LANG"]}, {"allowed_env": ["LANG", "TZ"]}),
         ({"mounts": ["/srv/data/deep:rw"]}, {"allowed_mounts": ["/srv/data:rw"]}),
         ({"cell_timeout": "none"}, {"max_cell_timeout": None}),

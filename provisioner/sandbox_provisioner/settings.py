@@ -81,6 +81,7 @@ class PolicySettings(KernelProvisionerBase):
     output_rate = _setting('What may be sent in a second, on average over ten: "4m", "none".')
     outputs = _setting("Outputs of one cell: displays, results, errors, runs of text.")
     message = _setting('Longest single output: "128m".')
+    html = _setting('Active output in the browser: "isolate", "strip" or "trust".')
     code = _setting('Longest piece of code: "16m".')
 
     max_memory = _maximum("Most memory that anyone may ask for.")
@@ -97,6 +98,7 @@ class PolicySettings(KernelProvisionerBase):
     max_output_rate = _maximum("Most output in a second; with it, no kernel is without a rate.")
     max_outputs = _maximum("Most outputs of a cell that anyone may ask for.")
     max_message = _maximum("Longest single output that anyone may ask for.")
+    max_html = _maximum('Most that active output may do in the browser: "strip", "isolate" or "trust".')
     max_code = _maximum("Longest piece of code that anyone may ask for.")
     allowed_mounts = _maximum('Trees in which mounts must lie: a list of "PATH:ro" or "PATH:rw".')
     allowed_env = _maximum("Variables that may be passed in: a list of names.")

@@ -50,6 +50,7 @@ HELP: Mapping[str, tuple[str, str]] = {
     "output_rate": ("SIZE", "What may be sent in a second, on average over ten, e.g. 1m."),
     "outputs": ("N", "Outputs of one cell: displays, results, errors, runs of text."),
     "message": ("SIZE", "Longest single output."),
+    "html": ("MODE", "Active output (HTML, scripts, widgets) in the browser: isolate, strip, trust."),
     "code": ("SIZE", "Longest cell that is let in."),
 }
 """Field name → what stands for its value in the help, and the help."""

@@ -29,6 +29,7 @@ from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host import registry
 from sandbox_kernel.host.audit import Audit
 from sandbox_kernel.host.budget import UNREAD
+from sandbox_kernel.host.content import content_filters, most_kept
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.deaths import Death, Intent, explain
 from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
@@ -64,11 +65,12 @@ def most_memory(policy: Policy, *, sandboxes: int = 1) -> int:
     """Return the bytes that so many sandboxes make this process hold at most, whatever is in them.
 
     For each: a message that is being received, the output that its clients have not read, the
-    headers that output may still belong to; and for all together: one large message that is
-    being read. What waits to go *in* is not counted: clients decide on that.
+    headers that output may still belong to, what is known of its widgets and figures; and for all
+    together: one large message that is being read. What waits to go *in* is not counted: clients
+    decide on that.
     """
     largest = max(policy.message, MAX_REPLY)
-    each = largest + policy.output + UNREAD + MAX_PAST + HELD
+    each = largest + policy.output + UNREAD + MAX_PAST + HELD + most_kept(policy)
     return sandboxes * each + READING * largest
 
 
@@ -242,6 +244,7 @@ class Sandbox:
             self.policy,
             outer=self.front.key,
             inner=inner.encode(),
+            filters=content_filters(self.policy),
             observer=self._audit.observer,
             masks=self._masks,
         )

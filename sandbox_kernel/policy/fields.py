@@ -33,9 +33,13 @@ from sandbox_kernel.policy.units import (
 EngineName = Literal["auto", "bubblewrap", "docker", "podman"]
 NetworkName = Literal["none"]
 WorkspaceMode = Literal["none", "ro", "rw"]
+HtmlMode = Literal["strip", "isolate", "trust"]
 
 WORKSPACE_MODES: Final[tuple[str, ...]] = get_args(WorkspaceMode)
 """How a notebook's directory may be shared, weakest grant first."""
+
+HTML_MODES: Final[tuple[str, ...]] = get_args(HtmlMode)
+"""What may become of active output (HTML, scripts, widgets) in a client's page, weakest grant first."""
 
 ONE_YEAR: Final = 365 * 86400.0
 
@@ -322,6 +326,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             10, "a cell with prints, warnings, a plot and a traceback has as many", 1 << 40, size=False
         ),
         "message": Whole(16 * KiB, "a traceback needs that much", 64 * TiB),
+        "html": Choice(HTML_MODES),
         "code": Whole(1 * KiB, "a cell of ordinary length has that much", 64 * TiB),
     }
 )

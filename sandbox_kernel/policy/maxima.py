@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from sandbox_kernel.errors import PolicyError
-from sandbox_kernel.policy.fields import KINDS, WORKSPACE_MODES, split_mount
+from sandbox_kernel.policy.fields import HTML_MODES, KINDS, WORKSPACE_MODES, split_mount
 from sandbox_kernel.policy.names import quoted_for, refuse_unknown, spelled
 from sandbox_kernel.policy.secrets import Secret, split_secret
 from sandbox_kernel.policy.units import UnusableError
@@ -35,15 +35,17 @@ _BOUNDED: Final = {
         "output_rate",
         "outputs",
         "message",
+        "html",
         "code",
     )
 }
 _LISTED: Final = {"allowed_mounts": "mounts", "allowed_env": "env", "allowed_secrets": "secrets"}
 
 MAXIMA_NAMES: Final = (*_BOUNDED, *_LISTED)
-"""All names a maximum may have. `max_workspace` counts none < ro < rw; `allowed_mounts` names
-trees, in which every mount must lie, with the mode granted there; `allowed_env` names variables;
-`allowed_secrets` names secrets, of which only the source counts: what they are called inside is free.
+"""All names a maximum may have. `max_workspace` counts none < ro < rw, `max_html` strip < isolate < trust;
+`allowed_mounts` names trees, in which every mount must lie, with the mode granted there; `allowed_env`
+names variables; `allowed_secrets` names secrets, of which only the source counts: what they are called
+inside is free.
 Without it, `allowed_env` and `allowed_mounts` say which variables and files secrets may come from."""
 
 
@@ -115,6 +117,8 @@ class Maxima:
         match name:
             case "workspace":
                 return WORKSPACE_MODES.index(value) <= WORKSPACE_MODES.index(bound)
+            case "html":
+                return HTML_MODES.index(value) <= HTML_MODES.index(bound)
             case "env":
                 return set(value) <= set(bound)
             case "mounts":

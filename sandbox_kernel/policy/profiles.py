@@ -30,6 +30,7 @@ PROFILES: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType(
                 "output_rate": 1 * MiB,
                 "outputs": 1000,
                 "message": 1 * MiB,
+                "html": "strip",
                 "code": 100 * KiB,
             }
         ),

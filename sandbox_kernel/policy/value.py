@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_kernel.errors import PolicyError
-from sandbox_kernel.policy.fields import KINDS, EngineName, Mount, NetworkName, WorkspaceMode, split_mount
+from sandbox_kernel.policy.fields import (
+    KINDS,
+    EngineName,
+    HtmlMode,
+    Mount,
+    NetworkName,
+    WorkspaceMode,
+    split_mount,
+)
 from sandbox_kernel.policy.layers import FIELD_NAMES, Layer, layer_from_environment, resolve
 from sandbox_kernel.policy.maxima import Maxima, within_trees
 from sandbox_kernel.policy.names import quoted, quoted_for
@@ -68,6 +76,9 @@ class Policy:
     """Outputs of one cell, as a notebook holds them: each is an element of somebody's page."""
     message: int = 128 * MiB
     """Longest single message to clients: what a host has to hold, and to read, in one piece."""
+    html: HtmlMode = "isolate"
+    """What becomes of output that could act in the reader's page: shown in a frame of its own that the page
+    is out of reach of, stripped of all that acts, or left as it came, as of a kernel that is trusted."""
     code: int = 16 * MiB
     """Longest piece of code that is passed in."""
     allowed_mounts: tuple[str, ...] | None = field(default=None, repr=False)

@@ -8,6 +8,7 @@ import threading
 import pytest
 import zmq
 
+from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel
 from tests.conformance.kernel import KERNEL_ARGV, PATIENCE, next_of
 
@@ -62,22 +63,41 @@ def test_an_error_is_formatted_once(kernel):
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256))).decode()
 BUNDLES = {
     "image/png": PNG,
-    "image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'/>",
     "text/html": "<b>bold</b>",
     "text/latex": "$x^2$",
     "text/markdown": "# title",
     "application/json": {"a": [1, None, {"b": "é"}]},
-    "application/vnd.vega.v5+json": {"$schema": "https://vega.github.io/schema/vega/v5.json", "marks": []},
+    "application/papermill.record+json": {"name": "loss", "value": 0.5},
 }
 
 
 @pytest.mark.parametrize("mime", BUNDLES)
 def test_rich_output(kernel, mime):
-    """Every MIME type arrives as it was displayed."""
+    """What describes arrives as it was displayed."""
     ran = kernel.run(
         f"from IPython.display import display; display({{ {mime!r}: {BUNDLES[mime]!r} }}, raw=True)"
     )
-    assert ran.of("display_data")[0]["content"]["data"][mime] == BUNDLES[mime]
+    assert ran.of("display_data")[0]["content"]["data"] == {mime: BUNDLES[mime]}
+
+
+ACTING = {
+    "text/html": "<script>1</script>",
+    "application/javascript": "alert(1)",
+    "image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
+    "application/vnd.vega.v5+json": {"$schema": "https://vega.github.io/schema/vega/v5.json", "marks": []},
+    "application/vnd.unknown+json": {},
+}
+
+
+def test_rich_output_that_acts(start):
+    """It arrives as it was displayed where the policy trusts it; else none of it does."""
+    for mode in ("isolate", "trust"):
+        kernel = start(Policy(html=mode))
+        ran = kernel.run(f"for mime, data in {ACTING!r}.items(): display({{mime: data}}, raw=True)")
+        shown = [message["content"]["data"] for message in ran.of("display_data")]
+        assert len(shown) == len(ACTING)
+        same = [{mime: data} == bundle for (mime, data), bundle in zip(ACTING.items(), shown, strict=True)]
+        assert all(same) if mode == "trust" else not any(same)
 
 
 def test_updates_and_clearing(kernel):

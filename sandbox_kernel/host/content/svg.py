@@ -1,0 +1,105 @@
+"""SVG that only draws.
+
+JupyterLab shows SVG as an image, in which nothing runs and nothing is loaded; other readers of a
+notebook put it into their page as it is. So it is written anew from a list of what it may hold.
+"""
+
+import re
+from typing import Final
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from sandbox_kernel.host.content.texts import words
+
+MAX_NESTING: Final = 200
+"""Groups within groups, at most: drawing programs make some dozens."""
+
+_SVG: Final = "http://www.w3.org/2000/svg"
+_XLINK: Final = "http://www.w3.org/1999/xlink"
+_XML: Final = "http://www.w3.org/XML/1998/namespace"
+_PREFIXES: Final = {"": "", _XLINK: "xlink:", _XML: "xml:"}
+
+ELEMENTS: Final = words(
+    "svg g defs symbol use path rect circle ellipse line polyline polygon text tspan textPath image "
+    "linearGradient radialGradient stop clipPath mask pattern marker filter title desc style switch "
+    "feBlend feColorMatrix feComponentTransfer feComposite feConvolveMatrix feDiffuseLighting "
+    "feDisplacementMap feDistantLight feDropShadow feFlood feFuncA feFuncB feFuncG feFuncR "
+    "feGaussianBlur feMerge feMergeNode feMorphology feOffset fePointLight feSpecularLighting "
+    "feSpotLight feTile feTurbulence"
+)
+"""Elements that draw. Not among them: scripts, foreign objects, links, and animations (they make links)."""
+
+_UNWRAPPED: Final = frozenset({"a"})
+"""Elements that go while their content stays."""
+
+_ELSEWHERE = re.compile(r"url\(\s*[\"']?(?!#)|@|javascript:|\\|expression|image-set|src\(", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z][\w.-]*")
+_EMBEDDED = re.compile(r"data:image/(?:png|jpeg|gif|webp)[;,]", re.IGNORECASE)
+
+
+class _NotSvgError(Exception):
+    """No SVG, or one of which the parser would have to be afraid."""
+
+
+class _Copy:
+    """Writes what may stay while a parser reads."""
+
+    def __init__(self) -> None:
+        self.text: list[str] = []
+        self._skipped = 0
+        self._nest: list[str] = []
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        space, _, local = name.rpartition(" ")
+        if not self._nest and (space, local) != (_SVG, "svg"):
+            raise _NotSvgError
+        if len(self._nest) >= MAX_NESTING:
+            raise _NotSvgError
+        self._nest.append(local)
+        if self._skipped or space != _SVG or local not in ELEMENTS | _UNWRAPPED:
+            self._skipped += 1
+        elif local not in _UNWRAPPED:
+            spaces = "" if len(self._nest) > 1 else f' xmlns="{_SVG}" xmlns:xlink="{_XLINK}"'
+            self.text.append(f"<{local}{spaces}{''.join(map(_attribute, attributes.items()))}>")
+
+    def end(self, _: str) -> None:
+        local = self._nest.pop()
+        if self._skipped:
+            self._skipped -= 1
+        elif local not in _UNWRAPPED:
+            self.text.append(f"</{local}>")
+
+    def characters(self, data: str) -> None:
+        if self._skipped or (self._nest[-1] == "style" and _ELSEWHERE.search(data)):
+            return
+        self.text.append(escape(data))
+
+
+def _attribute(item: tuple[str, str]) -> str:
+    space, _, name = item[0].rpartition(" ")
+    value = item[1]
+    if space not in _PREFIXES or name.lower().startswith("on") or not _NAME.fullmatch(name):
+        return ""
+    refers = name.lower() in {"href", "src"}
+    allowed = value.startswith("#") or _EMBEDDED.match(value) if refers else not _ELSEWHERE.search(value)
+    return f" {_PREFIXES[space]}{name}={quoteattr(value)}" if allowed else ""
+
+
+def drawing(svg: str) -> str | None:
+    """Return the SVG with nothing in it but what draws; None if it is none."""
+    copy = _Copy()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartElementHandler = copy.start
+    parser.EndElementHandler = copy.end
+    parser.CharacterDataHandler = copy.characters
+    parser.EntityDeclHandler = _refuse_entity
+    try:
+        parser.Parse(svg, True)
+    except (expat.ExpatError, _NotSvgError, ValueError):
+        return None
+    return "".join(copy.text)
+
+
+def _refuse_entity(*_: object) -> None:
+    raise _NotSvgError

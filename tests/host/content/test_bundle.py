@@ -1,0 +1,127 @@
+"""Each MIME type has its rule."""
+
+import pytest
+
+from sandbox_kernel.host.content.bundle import Bundles
+
+FRAME = '<iframe sandbox="allow-scripts"'
+HARMLESS = [
+    {"text/plain": "x"},
+    {"image/png": "AAAA", "text/plain": "x"},
+    {"application/json": {"a": ["<script>"]}},
+    {"text/html": "<b>x</b>", "text/plain": "x"},
+    {"text/markdown": "# x", "text/latex": "$\\alpha$"},
+    {
+        "application/vnd.jupyter.widget-view+json": {
+            "model_id": "ab-1",
+            "version_major": 2,
+            "version_minor": 0,
+        }
+    },
+    {"application/papermill.record+json": 3},
+    {"text/html": ["<b>", "x</b>"]},
+]
+
+
+@pytest.mark.parametrize("mode", ["isolate", "strip"])
+@pytest.mark.parametrize("data", HARMLESS, ids=lambda data: next(iter(data)))
+def test_harmless_bundles_pass(mode, data):
+    """They reach clients as they were displayed."""
+    shown = Bundles(mode).shown(data)
+    assert {mime: "".join(text) if isinstance(text, list) else text for mime, text in data.items()} == shown
+
+
+ACTING = [
+    {"text/html": "<script>1</script><b>x</b>"},
+    {"application/javascript": "element.append(1)"},
+    {"text/javascript": ["alert", "(1)"]},
+    {"text/markdown": "<img src=x onerror=1> x"},
+    {"application/vnd.vega.v5+json": {"data": [{"url": "/api/contents"}]}},
+    {"application/vnd.vegalite.v6+json": {"data": {"url": "/api/contents"}}},
+    {"application/vnd.plotly.v1+json": {"data": [], "layout": {"images": [{"source": "https://x.invalid"}]}}},
+    {"text/html": "<b>x</b>", "application/vnd.vega.v5+json": {}},
+]
+
+
+@pytest.mark.parametrize("data", ACTING, ids=lambda data: list(data)[-1])
+def test_what_acts_is_framed(data):
+    """It becomes HTML in a frame, and nothing of it is left beside that."""
+    shown = Bundles("isolate").shown(data)
+    assert shown.keys() == {"text/html"}
+    assert shown["text/html"].startswith(FRAME)
+
+
+@pytest.mark.parametrize("data", ACTING, ids=lambda data: list(data)[-1])
+def test_what_acts_is_stripped(data):
+    """What describes is left of it, or a sentence that says what was left out."""
+    shown = Bundles("strip").shown(data)
+    assert "<iframe" not in str(shown)
+    if "text/html" in shown:
+        assert shown["text/html"] == "<b>x</b>" or "onerror" not in shown["text/html"]
+    else:
+        assert "[sandbox]" in shown["text/plain"]
+
+
+UNKNOWN = [
+    "application/vnd.unknown+json",
+    "text/x-unknown",
+    "TEXT/HTML",
+    "text/vnd.mermaid",
+    "image/svg",
+    "",
+    "x",
+]
+
+
+@pytest.mark.parametrize("mode", ["isolate", "strip"])
+@pytest.mark.parametrize("mime", UNKNOWN)
+def test_what_is_not_known_does_not_pass(mode, mime):
+    """Some extension of JupyterLab may obey it; the rest of the bundle is shown."""
+    assert Bundles(mode).shown({mime: "<script>1</script>", "text/plain": "x"}) == {"text/plain": "x"}
+    alone = Bundles(mode).shown({mime: "<script>1</script>"})
+    assert alone.keys() == {"text/plain"}
+    assert "left out" in alone["text/plain"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"model_id": "<b>"}, {"model_id": 1}, "x", None, {"version_major": 2}],
+)
+def test_a_view_names_a_model_and_nothing_else(value):
+    """What JupyterLab makes of the name of a model that is none, nobody needs to know."""
+    mime = "application/vnd.jupyter.widget-view+json"
+    assert mime not in Bundles("isolate").shown({mime: value, "text/plain": "x"})
+
+
+PLOTLY = "<script>window.PlotlyConfig = {};</script><script>/* plotly.js */ window.Plotly = 1</script>"
+FIGURE = '<div id="f"></div><script>Plotly.newPlot("f", [])</script>'
+
+
+def test_plotly_comes_with_each_figure():
+    """What loaded the library once is put before each figure that counts on it."""
+    bundles = Bundles("isolate")
+    assert "plotly.js comes" in bundles.shown({"text/html": PLOTLY})["text/html"]
+    for _ in range(2):
+        shown = bundles.shown({"text/html": FIGURE})["text/html"]
+        assert shown.count("/* plotly.js */") == 1
+        assert "newPlot" in shown
+    assert "/* plotly.js */" in bundles.shown({"application/vnd.plotly.v1+json": {"data": []}})["text/html"]
+    assert "/* plotly.js */" not in Bundles("isolate").shown({"text/html": FIGURE})["text/html"]
+
+
+def test_bokeh_comes_with_each_figure():
+    """The script of a figure gets the library before it, and the element that it draws into."""
+    bundles = Bundles("isolate")
+    load = {"application/javascript": "x", "application/vnd.bokehjs_load.v0+json": "/* BokehJS */"}
+    assert "BokehJS comes" in bundles.shown(load)["text/plain"]
+    code = '{"roots":{"p1001":"ab-cd"},"root_ids":["p1001"]}'
+    shown = bundles.shown({"application/javascript": code, "application/vnd.bokehjs_exec.v0+json": ""})
+    assert shown.keys() == {"text/html"}
+    for part in ("/* BokehJS */", 'id="ab-cd"', 'data-root-id="p1001"'):
+        assert part in shown["text/html"]
+
+
+def test_a_script_cannot_end_early():
+    """What stands in a program does not end its element."""
+    shown = Bundles("isolate").shown({"application/javascript": 'x = "</script><b>"'})["text/html"]
+    assert shown.count("</script>") == 1
