@@ -30,9 +30,16 @@ def chromium() -> Iterator[Browser]:
     Not for the session: Playwright keeps an event loop running in this thread as long as it is
     open, and no asynchronous test could run after it.
     """
+    with started() as browser:
+        yield browser
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[Browser]:
+    """A Chromium that was started with these arguments."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert program, "no Chromium here; install the distribution's package chromium"
-    args = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium's own wall refuses root
+    args = [*arguments, *(["--no-sandbox"] if os.geteuid() == 0 else [])]  # its own wall refuses root
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=args)
         yield browser
@@ -48,7 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Iterat
 
 
 @contextmanager
-def serving(home: Path, repository: Path, **env: str) -> Iterator[tuple[str, Path]]:
+def serving(home: Path, repository: Path, *, token: str = "", **env: str) -> Iterator[tuple[str, Path]]:
     """JupyterLab with a home and an environment of its own, on a copy of the example notebooks."""
     notebooks = home / "notebooks"
     shutil.copytree(repository / "examples" / "notebooks", notebooks)
@@ -58,7 +65,7 @@ def serving(home: Path, repository: Path, **env: str) -> Iterator[tuple[str, Pat
     lab = subprocess.Popen(
         [
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0"),
-            *(f"--notebook-dir={notebooks}", "--IdentityProvider.token=", "--ServerApp.password="),
+            *(f"--notebook-dir={notebooks}", f"--IdentityProvider.token={token}", "--ServerApp.password="),
             *(f"--LabServerApp.user_settings_dir={home / 'settings'}", "--ServerApp.disable_check_xsrf=True"),
         ],
         env={**os.environ, "HOME": str(home), "JUPYTER_PLATFORM_DIRS": "1", **env},
@@ -79,7 +86,7 @@ def _address(lab: subprocess.Popen[str]) -> str:
     assert lab.stderr
     for line in lab.stderr:
         said.append(line)
-        if (address := line.rpartition(" ")[2].strip()).startswith("http://"):
+        if (address := line.rpartition(" ")[2].strip().partition("?")[0]).startswith("http://"):
             threading.Thread(target=_drain, args=(lab.stderr,), name="jupyterlab's log").start()
             return address.rpartition("/lab")[0]
     raise AssertionError("JupyterLab did not start:\n" + "".join(said))
