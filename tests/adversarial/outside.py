@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.adversarial.test_stream import FRAMES, SLOW, WORDS
+from tests.browser.hostile import ATTACKS as PAGES
 
 LIMITS = [
     ("memory", -1),
@@ -69,6 +70,7 @@ IMAGES: dict[str, tuple[dict[str, Any], Wanted]] = {
 }
 
 OUTSIDE = [
+    *(("browser", name) for name in PAGES),
     *(("tunnel", name) for name in (*FRAMES, *WORDS, *SLOW)),
     *(("control path", f"{name}={value}") for name, value in LIMITS),
     *(("control path", str(settings)) for settings, _ in MAXIMA),
