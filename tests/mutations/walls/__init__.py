@@ -2,6 +2,7 @@
 
 from tests.mutations.walls import (
     audit,
+    browser,
     bubblewrap,
     calls,
     docker,
@@ -26,6 +27,7 @@ SECTIONS = (
     *host.SECTIONS,
     *policy.SECTIONS,
     *secrets.SECTIONS,
+    *browser.SECTIONS,
     *audit.SECTIONS,
     *notebooks.SECTIONS,
 )
