@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sandbox_kernel.errors import ExitCode
-from sandbox_kernel.host.engines.base import Usage
+from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Usage
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.wire import KernelExit
 
@@ -114,3 +114,14 @@ def signal_name(number: int) -> str:
     except ValueError:
         return f"signal {number}"
     return f"{name} ({signal.strsignal(number)})"
+
+
+def no_ipykernel(engine: str, policy: Policy, python: str) -> str:
+    """Return the sentence for a kernel that has no ipykernel to run; `engine` is its wall's name."""
+    if engine in CONTAINERS:
+        image = policy.image or OUR_IMAGE
+        return (
+            f"The image {image} has no ipykernel. Build one with it: "
+            f"FROM {image}, RUN python3 -m pip install ipykernel."
+        )
+    return f"{python} has no ipykernel. Install it with: {python} -m pip install ipykernel"

@@ -28,17 +28,14 @@ import zmq
 from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host import registry
 from sandbox_kernel.host.audit import Audit
-from sandbox_kernel.host.budget import UNREAD
-from sandbox_kernel.host.content import content_filters, most_kept
+from sandbox_kernel.host.content import content_filters
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
-from sandbox_kernel.host.deaths import Death, Intent, explain
+from sandbox_kernel.host.deaths import Death, Intent, explain, no_ipykernel
 from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
 from sandbox_kernel.host.front import Front
 from sandbox_kernel.host.guard import MAX_REPLY, Guard, ViolationError
 from sandbox_kernel.host.janitor import JANITOR
 from sandbox_kernel.host.kernel_log import KernelLog
-from sandbox_kernel.host.ledger import MAX_PAST
-from sandbox_kernel.host.reading import READING
 from sandbox_kernel.host.secrets import NO_SECRETS, Masks, Secrets
 from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tunnel
 from sandbox_kernel.policy import Policy
@@ -55,23 +52,7 @@ SIGINT, SIGKILL, SIGTERM = 2, 9, 15
 
 _NEVER = Death("lost", "It never started.", StartError.exit_code, -SIGKILL)
 
-HELD = 24 << 20
-"""Bytes that a sandbox holds besides: its thread, its sockets, and a small message that is being read."""
-
-__all__ = ["Death", "Front", "Sandbox", "most_memory"]
-
-
-def most_memory(policy: Policy, *, sandboxes: int = 1) -> int:
-    """Return the bytes that so many sandboxes make this process hold at most, whatever is in them.
-
-    For each: a message that is being received, the output that its clients have not read, the
-    headers that output may still belong to, what is known of its widgets and figures; and for all
-    together: one large message that is being read. What waits to go *in* is not counted: clients
-    decide on that.
-    """
-    largest = max(policy.message, MAX_REPLY)
-    each = largest + policy.output + UNREAD + MAX_PAST + HELD + most_kept(policy)
-    return sandboxes * each + READING * largest
+__all__ = ["Death", "Front", "Sandbox"]
 
 
 class Sandbox:
@@ -358,7 +339,7 @@ class Sandbox:
         wall = tunnel.complaints.decode(errors="replace").strip()
         contained = self.engine.name in CONTAINERS
         if "No module named ipykernel" in log or (contained and "No module named 'zmq'" in wall):
-            return _no_ipykernel(self.engine, self.policy, self.launch.argv[0])
+            return no_ipykernel(self.engine.name, self.policy, self.launch.argv[0])
         words = "\n".join(part for part in (wall, log) if part)
         late = f"The kernel was not ready within its start_timeout of {self.policy.start_timeout:g} s."
         explained = tunnel.ended or death.kind == "protocol"
@@ -393,16 +374,6 @@ class Sandbox:
             self.ended.set_result(death)
         if not self._started.done():
             self._started.set_exception(failure or StartError(death.sentence))
-
-
-def _no_ipykernel(engine: Engine, policy: Policy, python: str) -> str:
-    if engine.name in CONTAINERS:
-        image = policy.image or OUR_IMAGE
-        return (
-            f"The image {image} has no ipykernel. Build one with it: "
-            f"FROM {image}, RUN python3 -m pip install ipykernel."
-        )
-    return f"{python} has no ipykernel. Install it with: {python} -m pip install ipykernel"
 
 
 _SWEPT: set[str] = set()

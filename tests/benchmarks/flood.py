@@ -17,8 +17,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox_kernel.host.bound import most_memory
 from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine
-from sandbox_kernel.host.sandbox import most_memory
 from sandbox_kernel.policy import MiB, Policy
 from tests.benchmarks.flood_clients import HABITS
 from tests.conformance.kernel import Kernel
