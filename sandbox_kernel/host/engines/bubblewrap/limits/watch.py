@@ -56,6 +56,7 @@ class Watch:
         self._memory = memory
         self._stopped: list[Process] = []
         self._hidden: dict[tuple[int, int], float] = {}
+        self._killed: set[tuple[int, int]] = set()
 
     def step(self) -> float | None:
         """Look, act, and return the seconds until the next look; None when the sandbox is gone."""
@@ -65,6 +66,7 @@ class Watch:
         processes = tree(self._root.pid) if same(self._root) else []
         if not processes:
             return None
+        self._killed &= {(process.pid, process.started) for process in processes}
         self._uncover(processes)
         pause = LONGEST if self._memory is None else self._keep_memory(processes, self._memory)
         rest = self.cpu.update(sum(process.cpu_seconds for process in processes), began)
@@ -107,8 +109,7 @@ class Watch:
             who = process.pid, process.started
             self._hidden[who] = since = known.get(who, now)
             if now - since >= HIDING:
-                self.kills += send(process, signal.SIGKILL)
-                self._hidden[who] = float("inf")  # counted once
+                self._kill(process)
 
     def _cut(self, sizes: footprint.Footprint, limit: int) -> None:
         """Kill the largest processes until the rest fits, or all if it never will."""
@@ -118,10 +119,16 @@ class Watch:
                 return
             if process.pid != self._root.pid and not is_init(process.pid):
                 left -= sizes.by_process[process]
-                self.kills += send(process, signal.SIGKILL)
+                self._kill(process)
         if left > limit:
             self.kills += 1
             self.kill()
+
+    def _kill(self, process: Process) -> None:
+        """Kill one, and count it once: to be gone takes it longer than we look away."""
+        if send(process, signal.SIGKILL) and (process.pid, process.started) not in self._killed:
+            self._killed.add((process.pid, process.started))
+            self.kills += 1
 
     def _stop(self, processes: list[Process]) -> list[Process]:
         """Stop the sandbox; return what must go on later, which is not what the user had stopped."""
