@@ -213,8 +213,6 @@ class Guard:
             self.budget.drop(read.raw.size)
             yield from self._end_of_output(read)
             return
-        if read.request:  # more output: the idle that was said before it was not true
-            read.request.held_idle = None
         yield ToClient(Channel.IOPUB, sealed.parts)
 
     def _is_room_for(self, msg_type: str, content: Json) -> bool:
@@ -314,7 +312,15 @@ class Guard:
         if size > MAX_REPLY or (size > FREE_REPLY and not self.budget.charge(size)):
             yield from self._reply_too_large(request, size)
             return
-        sealed = self._reader.seal(read, identities=request.identities)
+        try:
+            sealed = self._reader.seal(read, identities=request.identities)
+        except UncleanMessageError as unclean:  # the kernel is done with it, and the client must not wait
+            self._refuse(f"{unclean} in a reply")
+            yield from self._answer(request, "UnusableReply", f"The kernel's reply has {unclean}.")
+            return
+        if sealed.grown > FREE_REPLY and not self.budget.charge(sealed.grown):
+            yield from self._reply_too_large(request, size + sealed.grown)
+            return
         status = str(sealed.content.get("status", ""))
         if request.executes:
             for sentence in (*self.before_reply(), *self._advice(sealed.content)):

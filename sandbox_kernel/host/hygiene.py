@@ -35,7 +35,8 @@ MAX_PROMPT = 10_000
 """Characters of a question: it stands on one line, or a few."""
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string of JSON; also one that does not end, or the search for its end would begin again at each quote."""
 _BRACKET = re.compile(rb"[\[{}\]]")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}T")
 _VERSION = re.compile(r"5\.\d{1,2}")
@@ -134,6 +135,8 @@ def _check_structure(part: bytes, what: str) -> None:
     depth = 0
     for bracket in _BRACKET.finditer(bare):
         depth += 1 if bracket[0] in b"[{" else -1
+        if depth < 0:  # so there are no more closing ones than were counted
+            raise UncleanMessageError(f"{what} that is no JSON")
         if depth > MAX_DEPTH:
             raise UncleanMessageError(f"{what} nested more than {MAX_DEPTH} deep")
 

@@ -84,14 +84,31 @@ def test_a_reply_goes_to_who_asked(talk):
 
 
 def test_an_early_idle_does_not_end_the_cell(talk):
-    """nbclient stops collecting at idle, so a forged one is held until the reply, or forgotten."""
+    """nbclient stops collecting at idle, so a forged one is held until the reply; a second is none."""
     parent = talk.execute()
     assert talk.publish("status", {"execution_state": "idle"}, parent) == []
     assert len(talk.publish("stream", {"name": "stdout", "text": "late"}, parent)) == 1
-    assert [
-        kind for _, kind, _ in told(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent))
-    ] == ["execute_reply"]
-    assert len(talk.publish("status", {"execution_state": "idle"}, parent)) == 1
+    kinds = [kind for _, kind, _ in told(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent))]
+    assert kinds == ["execute_reply", "status"]
+    assert not talk.publish("status", {"execution_state": "idle"}, parent)
+
+
+def test_output_after_an_idle_that_overtook_its_reply_costs_no_idle(talk):
+    """A thread of the cell may speak in between; the kernel says that it is idle once only."""
+    parent = talk.execute()
+    talk.publish("status", {"execution_state": "idle"}, parent)
+    talk.publish("stream", {"name": "stdout", "text": "from a thread"}, parent)
+    talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, parent)
+    assert not list(talk.guard.ledger.open_cells())
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"a":' + b"[" * 1000, b'{"status": "ok"}}'])
+def test_a_reply_that_cannot_be_read_is_answered_all_the_same(talk, content):
+    """The kernel is done with the cell, so its client must not wait for ever."""
+    parent = talk.execute()
+    answers = told(talk.say(Channel.SHELL, "execute_reply", content, parent))
+    assert [kind for _, kind, _ in answers] == ["error", "execute_reply"]
+    assert "reply has" in answers[-1][2]["evalue"]
 
 
 def test_an_idle_that_overtook_its_reply_is_not_lost(talk):

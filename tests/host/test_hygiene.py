@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import nbformat
 import pytest
@@ -37,6 +38,16 @@ def test_depth_is_counted_outside_strings():
     """Brackets in a text are no nesting."""
     text = "[" * (MAX_DEPTH * 2) + '"'
     assert read_object(json.dumps({"text": text}).encode(), "content")[0] == {"text": text}
+
+
+@pytest.mark.parametrize("end", [b"", b"\\", b'"', b"]" * 500_000])
+@pytest.mark.parametrize("quote", [b'\\"', b'"'], ids=["escaped", "plain"])
+def test_a_string_without_an_end_is_looked_at_once(quote, end):
+    """To look for its end from each quote again took seconds for 64 KiB, with the whole process waiting."""
+    begun = time.process_time()
+    with pytest.raises(UncleanMessageError):
+        read_object(b'{"a":"' + b"[" * 1000 + quote * 500_000 + end, "content")
+    assert time.process_time() - begun < 10  # it is some hundredths; without the guard it is an hour
 
 
 def test_wide_json_is_not_deep():

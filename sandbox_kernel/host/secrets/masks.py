@@ -11,8 +11,11 @@ from typing import Any, Final
 from sandbox_kernel.host.secrets.forms import forms
 from sandbox_kernel.wire import Part
 
-MAX_TAIL: Final = 1024
-"""Characters held back at most: looking for beginnings takes the square of it, at worst a millisecond."""
+MAX_TAIL: Final = 256 << 10
+"""Characters held back at most: the largest secret (64 KiB) written as an escape for each byte."""
+
+HEAD: Final = 16
+"""Characters by which the beginning of a secret is found: to compare all of it at each place takes long."""
 
 MAX_GROWTH: Final = 2
 """How many times longer than what it hides a mask may be: else a kernel that says a short secret a
@@ -79,12 +82,14 @@ def _mask(form: str, names: Mapping[str, str]) -> str:
 
 def _overlap(text: str, form: str) -> int:
     """Return the length of the longest end of the text that the form begins with, short of all of it."""
-    start = text.find(form[0], max(0, len(text) - len(form) + 1))
+    head = form[:HEAD]
+    start = text.find(head, max(0, len(text) - len(form) + 1))
     while start >= 0:
         if form.startswith(text[start:]):
             return len(text) - start
-        start = text.find(form[0], start + 1)
-    return 0
+        start = text.find(head, start + 1)
+    shorter = range(min(len(head), len(text) + 1, len(form)) - 1, 0, -1)
+    return next((length for length in shorter if text.endswith(head[:length])), 0)
 
 
 class Tail:

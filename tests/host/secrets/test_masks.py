@@ -103,6 +103,15 @@ def test_a_secret_in_two_halves(cut):
     assert shown == "a[secret T]b"
 
 
+@pytest.mark.parametrize("cut", [1, 15, 16, 17, 2000, 59_999])
+def test_a_long_secret_in_two_pieces(cut):
+    """A key of some kilobytes on one line is cut by any program's buffer."""
+    secret = "".join(f"{number:04x}" for number in range(15_000))
+    tail = Tail(Masks({"T": secret}))
+    shown = tail.feed(f"a{secret[:cut]}") + tail.feed(f"{secret[cut:]}b") + tail.rest()
+    assert shown == "a[secret T]b"
+
+
 def test_a_secret_letter_by_letter():
     """Also in as many pieces as it has letters."""
     tail = Tail(Masks({"T": PLAIN}))

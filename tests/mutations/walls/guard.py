@@ -221,14 +221,6 @@ RULES = (
         _guard("test_an_early_idle_does_not_end_the_cell"),
     ),
     Mutation(
-        "guard-idle-untrue",
-        "An idle that is followed by output was none.",
-        GUARD,
-        "            read.request.held_idle = None\n",
-        "            pass\n",
-        _guard("test_an_early_idle_does_not_end_the_cell"),
-    ),
-    Mutation(
         "guard-one-idle-each",
         "A message is owed one idle: a flood of them does not end the account of each cell.",
         GUARD,
@@ -417,6 +409,22 @@ CONTENTS = (
         "if limit is not None and len(part) > limit:",
         "if False:",
         _guard("test_a_header_of_a_megabyte_is_refused"),
+    ),
+    Mutation(
+        "hygiene-endless-string",
+        "A string without an end is not searched from each of its quotes.",
+        HYGIENE,
+        r'(?:"|\\?\Z)',
+        '"',
+        _hygiene("test_a_string_without_an_end_is_looked_at_once"),
+    ),
+    Mutation(
+        "guard-unreadable-reply",
+        "A client does not wait for a reply that could not be read.",
+        GUARD,
+        'yield from self._answer(request, "UnusableReply"',
+        'yield from () and self._answer(request, "UnusableReply"',
+        _guard("test_a_reply_that_cannot_be_read_is_answered_all_the_same"),
     ),
     Mutation(
         "hygiene-depth",
