@@ -176,8 +176,8 @@ RULES = (
         "guard-replies-to-who-asked",
         "A kernel does not choose the client that its reply goes to.",
         GUARD,
-        "        sealed = self._reader.seal(read, identities=request.identities)\n        status =",
-        "        sealed = self._reader.seal(read)\n        status =",
+        "            sealed = self._reader.seal(read, identities=request.identities)\n        except",
+        "            sealed = self._reader.seal(read)\n        except",
         _guard("test_a_reply_goes_to_who_asked"),
     ),
     Mutation(
