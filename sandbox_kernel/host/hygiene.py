@@ -305,8 +305,9 @@ def _comm_open(content: Json) -> Json:
 
 def _comm_data(data: Json) -> Json:
     """Return the data of a comm with the fields that widgets' clients index as they expect them."""
-    if "state" in data and not isinstance(data["state"], dict):
-        raise UncleanMessageError("a widget whose state is no object")
+    for field in ("state", "states"):
+        if field in data and not isinstance(data[field], dict):
+            raise UncleanMessageError(f"a widget whose {field} is no object")
     paths = data.get("buffer_paths", [])
     if not isinstance(paths, list) or not all(isinstance(path, list) for path in paths):
         raise UncleanMessageError("a widget whose buffer_paths are no lists")

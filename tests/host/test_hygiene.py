@@ -111,6 +111,7 @@ COMMS = [
     ("comm_msg", {"data": {}}),
     ("comm_msg", {"comm_id": "a", "data": {"state": 5}}),
     ("comm_msg", {"comm_id": "a", "data": {"state": {}, "buffer_paths": 5}}),
+    ("comm_msg", {"comm_id": "a", "data": {"states": [{"state": {}}]}}),
     ("comm_open", {"comm_id": "a", "target_name": [1], "data": {}}),
     ("comm_open", {"comm_id": "a", "target_name": "jupyter.widget", "data": {}}),
 ]

@@ -44,6 +44,8 @@ _HTML: Final = frozenset({"HTMLModel", "HTMLMathModel", "HTMLView", "HTMLMathVie
 _LABELS: Final = frozenset({"LabelModel", "LabelView"})
 _LINKS: Final = frozenset({"LinkModel", "DirectionalLinkModel"})
 _TYPE: Final = ("_model_module", "_model_name", "_view_module", "_view_name")
+_VERSIONS: Final = ("model_module_version",)
+_UPDATES: Final = ("update", "echo_update")
 _UNSAFE: Final = frozenset({"__proto__", "constructor", "prototype"})
 _LINKABLE: Final = frozenset(
     {"value", "index", "min", "max", "step", "disabled", "selected_index", "_interacting"}
@@ -102,27 +104,38 @@ class Widgets:
         state = data.get("state", {})
         model = self._introduced(content["comm_id"], state)
         if model.refused:
-            clean["data"] = {**data, "buffer_paths": [], "state": self._note(state)}
+            clean["data"] = {"state": self._note(state), "buffer_paths": []}
         else:
-            clean["data"] = {**data, **self._paths(data), "state": self._state(model, state)}
+            clean["data"] = {"state": self._state(model, state), **self._paths(data)}
         return clean
 
     def told(self, content: Json) -> Json:
         """Return a comm_msg."""
         data = content.get("data")
-        if not isinstance(data, dict):
-            return content
-        if isinstance(data.get("states"), dict):
-            return {
-                **content,
-                "data": {**data, **self._all_paths(data), "states": self._reported(data["states"])},
-            }
-        if not isinstance(data.get("state"), dict):
-            return content
-        model = self._models.get(content["comm_id"], _STRANGER)
+        said = self._said(content["comm_id"], data) if isinstance(data, dict) else data
+        return content if said is data else {**content, "data": said}
+
+    def _said(self, comm_id: str, data: Json) -> Json:
+        """Return what is said to a model, or to whatever else has a comm.
+
+        The page looks at the method first, and then at the fields that belong to it. So nothing but
+        these is passed on: what is beside them was not looked at here.
+        """
+        method = data.get("method")
+        if method == "update_states":
+            states = data.get("states")
+            reported = self._reported(states) if isinstance(states, dict) else {}
+            return {"method": method, "states": reported, **self._all_paths(data)}
+        model = self._models.get(comm_id, _STRANGER)
         if model.refused:
-            return {**content, "data": {"method": "update", "state": {}, "buffer_paths": []}}
-        return {**content, "data": {**data, **self._paths(data), "state": self._state(model, data["state"])}}
+            return {"method": "update", "state": {}, "buffer_paths": []}
+        if method in _UPDATES and (model is not _STRANGER or "state" in data):
+            state = data.get("state")
+            clean = self._state(model, state) if isinstance(state, dict) else {}
+            return {"method": method, "state": clean, **self._paths(data)}
+        if model is _STRANGER:
+            return data  # of another extension, or nothing that the page obeys
+        return {"method": method, "content": data.get("content")} if method == "custom" else {}
 
     def closed(self, content: Json) -> Json:
         """Forget a model."""
@@ -167,8 +180,9 @@ class Widgets:
         model, state = self._models[comm_id], entry.get("state")
         state = state if isinstance(state, dict) else {}
         clean = self._note(state) if model.refused else {**self._state(model, state), **model.type}
+        versions = {name: entry[name] for name in _VERSIONS if isinstance(entry.get(name), str)}
         return {
-            **entry,
+            **versions,
             "model_module": clean["_model_module"],
             "model_name": clean["_model_name"],
             "state": clean,
@@ -204,7 +218,7 @@ class Widgets:
         if not isinstance(value, str):
             return ""
         shown = self._html(value) if value.strip() else value
-        return self._sentence("This text acts") if shown is None else shown
+        return self._sentence("This text acts, or is too much,") if shown is None else shown
 
     def _note(self, state: Json) -> Json:
         """Return the state of a widget that says why another is not shown."""

@@ -117,6 +117,44 @@ def test_a_client_that_comes_back_gets_the_same(contents):
     assert shown["buffer_paths"] == [["_withheld"], ["text", "state", "value"]]
 
 
+def said(contents, comm_id, data):
+    return contents("comm_msg", {"comm_id": comm_id, "data": data})["data"]
+
+
+def test_nothing_is_said_beside_what_is_looked_at(contents):
+    """The page obeys the method; what another method's fields look like decides nothing."""
+    opened(contents, "html", kind="HTML", value="")
+    update = {"method": "update", "state": {"value": ACTS}, "buffer_paths": []}
+    clean = said(contents, "html", update | {"states": {}, "content": ACTS, "x": ACTS})
+    assert clean.keys() == {"method", "state", "buffer_paths"}
+    assert is_inert(clean["state"]["value"])
+    stranger = said(contents, "client's", update | {"states": {}})
+    assert is_inert(stranger["state"]["value"])
+    custom = update | {"method": "custom", "content": {"do": "focus"}}
+    assert said(contents, "html", custom) == {"method": "custom", "content": {"do": "focus"}}
+    assert said(contents, "html", update | {"method": "other"}) == {}
+    data = {"state": state("HTML", value=""), "states": {"a": ACTS}, "x": ACTS}
+    comm = {"comm_id": "new", "target_name": "jupyter.widget", "data": data}
+    assert contents("comm_open", comm)["data"].keys() == {"state"}
+
+
+def test_a_report_is_an_object_of_models(contents):
+    """A list has keys as well, and names whatever model it likes."""
+    entry = {"model_name": "AnyModel", "model_module": "anywidget", "state": {"_esm": "x"}}
+    report = {"method": "update_states", "state": {"value": ACTS}, "buffer_paths": []}
+    for states in ([entry], ACTS, None, 3):
+        assert said(contents, "control", report | {"states": states}) == {
+            "method": "update_states",
+            "states": {},
+            "buffer_paths": [],
+        }
+    opened(contents, "html", kind="HTML", value="")
+    html = entry | {"x": ACTS, "model_module_version": "2.0.0"}
+    shown = said(contents, "control", report | {"states": {"html": html, "0": entry}})["states"]
+    assert shown.keys() == {"html"}
+    assert shown["html"].keys() == {"model_module", "model_name", "model_module_version", "state"}
+
+
 @pytest.mark.parametrize(
     ("target", "refused"),
     [
