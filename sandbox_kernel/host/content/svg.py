@@ -11,6 +11,12 @@ from xml.sax.saxutils import escape, quoteattr
 
 from sandbox_kernel.host.content.texts import words
 
+MAX_DRAWING: Final = 4 << 20
+"""Characters of one picture: a scatter plot of 40,000 points."""
+
+MAX_ELEMENTS: Final = 100_000
+"""Elements of one picture, read and written in 0.3 s."""
+
 MAX_NESTING: Final = 200
 """Groups within groups, at most: drawing programs make some dozens."""
 
@@ -32,6 +38,8 @@ ELEMENTS: Final = words(
 _UNWRAPPED: Final = frozenset({"a"})
 """Elements that go while their content stays."""
 
+_READ: Final = ELEMENTS | _UNWRAPPED
+
 _ELSEWHERE = re.compile(r"url\(\s*[\"']?(?!#)|@|javascript:|\\|expression|image-set|src\(", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 _EMBEDDED = re.compile(r"data:image/(?:png|jpeg|gif|webp)[;,]", re.IGNORECASE)
@@ -46,17 +54,22 @@ class _Copy:
 
     def __init__(self) -> None:
         self.text: list[str] = []
+        self._elements = 0
         self._skipped = 0
+        self._style: list[str] = []
         self._nest: list[str] = []
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         space, _, local = name.rpartition(" ")
         if not self._nest and (space, local) != (_SVG, "svg"):
             raise _NotSvgError
-        if len(self._nest) >= MAX_NESTING:
+        self._elements += 1
+        if len(self._nest) >= MAX_NESTING or self._elements > MAX_ELEMENTS:
             raise _NotSvgError
+        if self._nest and self._nest[-1] == "style" and not self._skipped:
+            raise _NotSvgError  # a word of the style sheet in two
         self._nest.append(local)
-        if self._skipped or space != _SVG or local not in ELEMENTS | _UNWRAPPED:
+        if self._skipped or space != _SVG or local not in _READ:
             self._skipped += 1
         elif local not in _UNWRAPPED:
             spaces = "" if len(self._nest) > 1 else f' xmlns="{_SVG}" xmlns:xlink="{_XLINK}"'
@@ -66,13 +79,23 @@ class _Copy:
         local = self._nest.pop()
         if self._skipped:
             self._skipped -= 1
-        elif local not in _UNWRAPPED:
+            return
+        if local == "style":
+            self._end_style()
+        if local not in _UNWRAPPED:
             self.text.append(f"</{local}>")
 
     def characters(self, data: str) -> None:
-        if self._skipped or (self._nest[-1] == "style" and _ELSEWHERE.search(data)):
-            return
-        self.text.append(escape(data))
+        if not self._skipped:
+            in_style = self._nest[-1] == "style"
+            (self._style if in_style else self.text).append(data if in_style else escape(data))
+
+    def _end_style(self) -> None:
+        """Write a style sheet, if nothing in the whole of it leads elsewhere: it may have come in pieces."""
+        style = "".join(self._style)
+        self._style.clear()
+        if not _ELSEWHERE.search(style):
+            self.text.append(escape(style))
 
 
 def _attribute(item: tuple[str, str]) -> str:
@@ -86,7 +109,9 @@ def _attribute(item: tuple[str, str]) -> str:
 
 
 def drawing(svg: str) -> str | None:
-    """Return the SVG with nothing in it but what draws; None if it is none."""
+    """Return the SVG with nothing in it but what draws; None if it is none, or too much."""
+    if len(svg) > MAX_DRAWING:
+        return None
     copy = _Copy()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox_kernel.host.content.svg import drawing
+from sandbox_kernel.host.content.svg import MAX_DRAWING, MAX_ELEMENTS, drawing
 
 OPEN = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 
@@ -17,6 +17,7 @@ KEPT = [
     '<use xlink:href="#g"></use><text x="1">1 &lt; 2</text>',
     '<image href="data:image/png;base64,AAAA"></image>',
     "<style>rect{fill:red}</style>",
+    "<style>rect{fill:red} a&gt;b{}</style>",
 ]
 
 
@@ -36,6 +37,10 @@ GONE = [
     "<iframe/>",
     "<style>@import 'https://elsewhere.invalid';</style>",
     "<style>rect{fill:u\\72l(https://elsewhere.invalid)}</style>",
+    "<style>rect{fill:ur<!-- -->l(https://elsewhere.invalid)}</style>",
+    "<style>rect{fill:ur<![CDATA[l(]]>https://elsewhere.invalid)}</style>",
+    "<style>rect{fill:ur&#108;(https://elsewhere.invalid)}</style>",
+    "<style>" + "x" * 70_000 + "{fill:u" + "rl(https://elsewhere.invalid)}</style>",
     "<!-- script --><?script 1?>",
 ]
 
@@ -79,9 +84,20 @@ def test_links_lose_their_address_not_their_text():
         OPEN + ">",
         "<!DOCTYPE x [<!ENTITY a 'aaaa'><!ENTITY b '&a;&a;&a;'>]>" + svg("<text>&b;</text>"),
         svg("<g>" * 300 + "</g>" * 300),
+        svg("<style>rect{fill:ur<a/>l(https://elsewhere.invalid)}</style>"),
+        svg("<style>rect{fill:ur<script/>l(https://elsewhere.invalid)}</style>"),
         "\ud800",
     ],
+    ids=lambda text: text[-60:-30],
 )
 def test_what_is_no_svg_is_nothing(text):
     """Broken XML, entities and endless nesting are not drawn."""
     assert drawing(text) is None
+
+
+def test_there_is_an_end_to_a_picture():
+    """What takes long to read and write anew is not drawn."""
+    assert drawing(svg("<g/>" * (MAX_ELEMENTS - 1))) is not None
+    assert drawing(svg("<g/>" * MAX_ELEMENTS)) is None
+    assert drawing(svg("<a/>" * MAX_ELEMENTS)) is None
+    assert drawing(svg("x" * MAX_DRAWING)) is None
