@@ -14,7 +14,8 @@ Rules of this package:
 - What is checked is what is passed on, never a second spelling of it.
 
 `html`, `svg`, `markdown` and `texts` know one language each, `frame` builds the frame, `libraries`
-carries into it what plotting libraries loaded before, `bundle` has the rule for each MIME type,
+carries into it what plotting libraries loaded before, `allowance` bounds what comes of one message,
+`bundle` has the rule for each MIME type,
 `widgets` those for comms, and `messages` applies them to messages.
 """
 

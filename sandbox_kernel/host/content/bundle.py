@@ -1,8 +1,10 @@
 """The rule for each MIME type of a display, a result, a page, an inspection."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from sandbox_kernel.host.content.allowance import Allowance
 from sandbox_kernel.host.content.frame import framed
 from sandbox_kernel.host.content.html import Inline, describe, reduce
 from sandbox_kernel.host.content.libraries import (
@@ -53,6 +55,7 @@ class Bundles:
     """Makes one kernel's MIME bundles harmless."""
 
     def __init__(self, mode: Mode) -> None:
+        self.allowance = Allowance()
         self._mode: Mode = mode
         self._libraries = Libraries()
         self._markdown = Converter()
@@ -75,13 +78,25 @@ class Bundles:
 
     def html(self, html: str) -> str | None:
         """Return HTML that may stand in the page; None if nothing of it may."""
+        may_be_read = self.allowance.read(len(html))
         if self._mode == "strip":
-            reduced = reduce(html)
+            reduced = reduce(html) if may_be_read else None
             return self._with_note(reduced) if reduced and _VISIBLE.search(reduced.text) else None
         if self._libraries.keep_html(html):
             return "<small>[sandbox] plotly.js comes with each figure, in a frame of its own.</small>"
-        described = describe(html)
-        return self._with_note(described) if described else framed(self._libraries.complete(html))
+        described = describe(html) if may_be_read else None
+        if described:
+            return self._with_note(described)
+        return self._framed(lambda: self._libraries.complete(html))
+
+    def _framed(self, figure: Callable[[], str | None]) -> str | None:
+        """Return a frame with the figure, unless it is none, or there is too much of it in one message."""
+        html = figure() if self.allowance.has_frames else None
+        if html is None:
+            return None
+        shown = framed(html)
+        self.allowance.charge_frame(len(shown or html))
+        return shown
 
     def _with_note(self, inline: Inline) -> str:
         if not inline.withheld:
@@ -112,7 +127,7 @@ class Bundles:
         if mime == MARKDOWN:
             return _same(plain_tex(text), text, value) if is_plain(text) else None
         if mime == SVG:
-            return drawing(text)
+            return drawing(text) if self.allowance.read(len(text)) else None
         if mime == "application/pdf" and self._mode == "isolate" and _BASE64.fullmatch(text):
             return value
         return None
@@ -126,8 +141,7 @@ class Bundles:
             return {HTML: shown} if shown is not None else {}
         if self._mode == "strip":
             return {}
-        figure = self._figure(data)
-        shown = framed(figure) if figure is not None else None
+        shown = self._framed(lambda: self._figure(data))
         return {HTML: shown} if shown is not None else {}
 
     def _figure(self, data: Json) -> str | None:
@@ -146,8 +160,9 @@ class Bundles:
 
     def _left_out(self, data: Json) -> str:
         kinds = ", ".join(sorted(mime[:80] for mime in data))
+        why = ", or is too much for one message" if self.allowance.is_used_up else ""
         return (
-            f"[sandbox] Output of type {printable(kinds)} was left out: it could act in your browser "
+            f"[sandbox] Output of type {printable(kinds)} was left out: it could act in your browser{why} "
             f"('html' is {self._mode})."
         )
 

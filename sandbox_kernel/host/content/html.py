@@ -18,6 +18,9 @@ from sandbox_kernel.host.content.texts import plain_tex, words
 MAX_INLINE: Final = 1 << 20
 """Characters of HTML that may stand in the page: a table of 20,000 cells, read and written in 0.6 s."""
 
+MAX_AMPERSANDS: Final = 50_000
+"""In HTML that may stand in the page: nh3's time grows with the square of their number, to 0.1 s."""
+
 MAX_NESTING: Final = 100
 """Elements within elements, at most: tables in tables in lists have twenty."""
 
@@ -70,12 +73,15 @@ _CLASSES: Final = {
 _STYLES: Final = words(
     "background-color border border-bottom border-collapse border-color border-left border-radius "
     "border-right border-spacing border-style border-top border-width caption-side color direction font "
-    "font-family font-size font-style font-variant font-weight height letter-spacing line-height max- "
-    "height max-width min-height min-width overflow overflow-wrap overflow-x overflow-y padding "
+    "font-family font-size font-style font-variant font-weight height letter-spacing line-height "
+    "max-height max-width min-height min-width overflow overflow-wrap overflow-x overflow-y padding "
     "padding-bottom padding-left padding-right padding-top table-layout text-align text-decoration "
     "text-indent text-transform vertical-align white-space width word-break word-wrap"
 )
 """None of these can load anything, or place something over what it does not belong to."""
+
+_DISSOLVED: Final = frozenset({"wbr"})
+"""Elements that go while what is around them stays: MathJax reads a macro across one."""
 
 _EMBEDDED: Final = re.compile(
     r"data:(?:image/(?:png|jpeg|gif|webp|bmp|svg\+xml)|(?:audio|video)/[\w.+-]+)[;,]", re.IGNORECASE
@@ -115,7 +121,7 @@ def describe(html: str) -> Inline | None:
     """Return HTML that only describes as it may stand in the page; None if it acts, or is out of order."""
     html = _plain(html)
     try:
-        harmless = len(html) <= MAX_INLINE and all(map(_is_harmless, _tags(html)))
+        harmless = _is_short(html) and all(map(_is_harmless, _tags(html)))
     except _OutOfOrderError:
         return None
     return _written(html) if harmless else None
@@ -125,13 +131,17 @@ def reduce(html: str) -> Inline | None:
     """Return what of the HTML describes; None if it is out of order, so that nothing can be told apart."""
     html = _plain("".join(_without_acting(html)))
     try:
-        if len(html) > MAX_INLINE:
+        if not _is_short(html):
             return None
         for _ in _tags(html):
             pass
     except _OutOfOrderError:
         return None
     return _written(html)
+
+
+def _is_short(html: str) -> bool:
+    return len(html) <= MAX_INLINE and html.count("&") <= MAX_AMPERSANDS
 
 
 def _plain(html: str) -> str:
@@ -220,7 +230,7 @@ def _written(html: str) -> Inline:
 
     text = nh3.clean(
         html,
-        tags=set(TAGS),
+        tags=set(TAGS - _DISSOLVED),
         attributes=_ATTRIBUTES,
         attribute_filter=attribute,
         allowed_classes=_CLASSES,

@@ -21,12 +21,15 @@ MAX_SECONDS: Final = 10.0
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _DESTINATION = re.compile(r"\]\(\s*<?([^)\s>]*)")
 _PLAIN_DESTINATION = re.compile(r"(?:https?://|mailto:)[^\\&<]*|[^:\\&<]*", re.IGNORECASE)
+_CHARACTER = re.compile(r"&(?:#|[A-Za-z][A-Za-z0-9]{1,31};)")
+"""A character by its name: the dollar of a formula, or a letter of one of its macros."""
+
 _ACTING = ("![", "]:", "mermaid")
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether Markdown holds no HTML, picture, diagram, or link to anything but an address."""
-    if _TAG.search(text) or any(word in text for word in _ACTING):
+    """Tell whether Markdown holds no HTML, character by name, picture, diagram, or link to no address."""
+    if _TAG.search(text) or _CHARACTER.search(text) or any(word in text for word in _ACTING):
         return False
     return all(_PLAIN_DESTINATION.fullmatch(place) for place in _DESTINATION.findall(text))
 

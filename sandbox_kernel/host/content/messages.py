@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from sandbox_kernel.host.content.bundle import Bundles, Mode
 from sandbox_kernel.host.content.libraries import MAX_LIBRARY
@@ -12,6 +12,7 @@ from sandbox_kernel.host.hooks import Filter
 from sandbox_kernel.host.hygiene import Json
 from sandbox_kernel.policy import Policy
 
+_OUTPUTS: Final = ("stream", "error", "display_data", "execute_result")
 _ADDRESS = re.compile(r"https?://[^\s\x00-\x1f\"'<>]{1,2000}")
 
 
@@ -51,6 +52,10 @@ class Contents:
 
     def __call__(self, msg_type: str, content: Json) -> Json:
         """Return the content as clients get it."""
+        self._bundles.allowance.renew()
+        return self._clean(msg_type, content)
+
+    def _clean(self, msg_type: str, content: Json) -> Json:
         rule = self._rules.get(msg_type)
         return rule(content) if rule else content
 
@@ -95,7 +100,7 @@ class Contents:
         if not isinstance(output, dict):
             return None
         kind = output.get("output_type")
-        return self(kind, output) if kind in ("stream", "error", "display_data", "execute_result") else None
+        return self._clean(kind, output) if kind in _OUTPUTS else None
 
 
 def _texts(*names: str) -> Callable[[Json], Json]:

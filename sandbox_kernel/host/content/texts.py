@@ -27,7 +27,8 @@ _CONTROL = re.compile(
 
 _MACRO = re.compile(
     r"\\(?=(?:href|url|style|class|cssId|data|html\w*|require|setOptions|csname|unicode|action|toggle|mathtip"
-    r"|texttip|includegraphics|newcommand|renewcommand|def|let)(?![A-Za-z]))"
+    r"|texttip|includegraphics|bbox|mmlToken|(?:new|renew|provide)command|(?:re)?new(?:environment|tagform)"
+    r"|DeclareMathOperator|DeclarePairedDelimiters?X?(?:PP)?|[gex]?def|let)(?![A-Za-z]))"
 )
 r"""Macros that write HTML or change what later macros mean, for the whole page: \def outlives its formula."""
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sandbox_kernel.host.content.html import MAX_INLINE, MAX_NESTING, describe, reduce
+from sandbox_kernel.host.content.html import MAX_AMPERSANDS, MAX_INLINE, MAX_NESTING, describe, reduce
 
 DESCRIBES = [
     "<b>bold</b>",
@@ -98,6 +98,8 @@ PULLS = [
     ("<b class='jp-Dialog' id='x' data-commandlinker-command='y'>b</b>", "jp-Dialog"),
     ("<b id='x' data-commandlinker-command='y'>b</b>", "command"),
     ("<p>$\\href{javascript:alert(1)}{x}$</p>", "\\href"),
+    ("<p>$\\de<wbr>f\\frac#1#2{42}$</p>", "\\def"),
+    ("<p>$\\d&#101;f\\frac#1#2{42}$</p>", "\\def"),
     ("<b style='margin-top: -500px; color: red'>b</b>", "margin"),
 ]
 
@@ -106,6 +108,11 @@ PULLS = [
 def test_what_a_description_may_not_hold_is_left_out(html, word):
     """Addresses that act or tell, the page's own classes and commands, macros that write HTML."""
     assert word not in describe(html).text
+
+
+def test_a_place_to_break_a_word_joins_it():
+    """MathJax reads a formula across it."""
+    assert describe("<b>long<wbr>word</b>").text == "<b>longword</b>"
 
 
 def test_pictures_of_other_machines_are_counted():
@@ -125,6 +132,7 @@ OUT_OF_ORDER = [
     "<b title='>x</b>",
     "</b>",
     "<b>" + "x" * MAX_INLINE + "</b>",
+    "<b>" + "&a" * MAX_AMPERSANDS + "&</b>",
 ]
 
 
@@ -146,6 +154,8 @@ def test_what_is_out_of_order_is_not_parsed(html):
         "<!--" * 250_000,
         '<a b="' * 170_000,
         "<style>.dataframe " + "a " * 400_000,
+        "<p>" + "&" * 1_000_000 + "</p>",
+        '<p title="' + "&zz;" * 250_000 + '"></p>',
     ],
     ids=lambda html: html[:12],
 )

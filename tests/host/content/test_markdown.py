@@ -5,7 +5,7 @@ import pytest
 from sandbox_kernel.host.content.markdown import MAX_CONVERTED, MAX_SECONDS, Converter, is_plain
 
 PLAIN = [
-    "# title\n\n- *one*\n- `two`\n\n> quoted & said",
+    "# title\n\n- *one*\n- `two`\n\n> quoted & said, R&D",
     "see [here](https://jupyter.org/a_(b)?c=d), [there](mailto:a@b.c), [below](#title), [file](data/f.csv)",
     "a < b, 1 <2, $\\alpha_1 < 3$",
     "| a | b |\n|---|---|\n| 1 | 2 |",
@@ -24,6 +24,8 @@ ACTING = [
     "[x](data:text/html,x)",
     "[x][y]\n\n[y]: javascript:alert(1)",
     "<javascript:alert(1)>",
+    "&#36;\\hr&#101;f{https://elsewhere.invalid}{x}&#36;",
+    "&dollar;\\hr&#x65f{https://elsewhere.invalid}{x}&dollar;",
     "```mermaid\ngraph TD\n```",
 ]
 

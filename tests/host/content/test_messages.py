@@ -6,11 +6,13 @@ import random
 import pytest
 
 from sandbox_kernel.host.content import content_filters
+from sandbox_kernel.host.content.allowance import MAX_FRAMES
 from sandbox_kernel.host.content.messages import Contents
 from sandbox_kernel.host.hygiene import UncleanMessageError, shape
 from sandbox_kernel.policy import MiB, Policy
 from tests.host.messages import Conversation, told
 
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
 ACTS = {"text/html": "<img src=x onerror=1>"}
 
 
@@ -195,6 +197,47 @@ def test_trust_leaves_everything_as_it_came():
     """Where output is trusted there is no filter at all."""
     assert content_filters(Policy(html="trust")) == ()
     assert len(content_filters(Policy())) == 1
+
+
+PLOTLY = "<script>window.PlotlyConfig = {}</script><script>" + "x" * 4_000_000 + "</script>"
+FIGURE = {"text/html": "<div></div><script>Plotly.newPlot(1)</script>"}
+
+
+@pytest.mark.parametrize("carrier", ["user_expressions", "payload", "outputs"])
+def test_one_message_does_not_become_a_hundred_libraries(carrier):
+    """The frames of a message have a limit together, wherever in it they are."""
+    contents = Contents("isolate")
+    contents("display_data", {"data": {"text/html": PLOTLY}, "metadata": {}})
+    figures = [{"data": FIGURE, "output_type": "display_data", "metadata": {}}] * 50
+    if carrier == "outputs":
+        module = "@jupyter-widgets/output"
+        types = {"_model_module": module, "_view_module": module, "_model_name": "OutputModel"}
+        data = {"state": {**types, "_view_name": "OutputView", "outputs": figures}}
+        message = "comm_open", {"target_name": "jupyter.widget", "data": data}
+    else:
+        named = {str(number): figure for number, figure in enumerate(figures)}
+        message = "execute_reply", {carrier: named if carrier == "user_expressions" else figures}
+    for comm_id in "ab":  # the next message has as much
+        text = json.dumps(contents(message[0], {**message[1], "comm_id": comm_id}))
+        assert PLOTLY[-1000:-10] in text
+        assert "too much for one message" in text
+        assert len(text) < MAX_FRAMES + 2 * len(PLOTLY)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"text/html": "<b>" + "x" * 900_000 + "</b>"}, {"image/svg+xml": SVG + "x" * 900_000 + "</svg>"}],
+    ids=["html", "svg"],
+)
+def test_little_of_one_message_is_written_anew(contents, entry):
+    """What takes most of the time has a limit for all values together."""
+    values = {str(number): {"data": entry} for number in range(8)}
+    shown = contents("execute_reply", {"user_expressions": values})["user_expressions"]
+    described = [
+        value for value in shown.values() if "srcdoc" not in str(value) and "[sandbox]" not in str(value)
+    ]
+    assert len(described) == 4
+    assert contents("execute_reply", {"user_expressions": values})["user_expressions"] == shown
 
 
 def test_what_a_frame_adds_is_charged():

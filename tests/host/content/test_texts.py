@@ -61,7 +61,14 @@ def test_a_million_controls_are_read_quickly(text):
     assert time.thread_time() - before < 5
 
 
-@pytest.mark.parametrize("macro", ["href", "style", "class", "cssId", "require", "let", "def", "html", "url"])
+MACROS = [
+    *("href", "style", "class", "cssId", "require", "let", "def", "html", "url", "bbox", "mmlToken"),
+    *("newenvironment", "renewenvironment", "newcommand", "renewcommand", "providecommand", "gdef"),
+    *("DeclareMathOperator", "DeclarePairedDelimiters", "newtagform"),
+]
+
+
+@pytest.mark.parametrize("macro", MACROS)
 def test_macros_that_write_html_are_spelled_out(macro):
     """They are shown, not obeyed."""
     assert f"\\{macro}" not in plain_tex(f"$\\{macro}{{x}}{{y}}$")
@@ -69,7 +76,7 @@ def test_macros_that_write_html_are_spelled_out(macro):
 
 
 @pytest.mark.parametrize(
-    "text", ["no formula", "$\\alpha + \\frac{1}{2}$", "\\classical \\stylesheet \\urls"]
+    "text", ["no formula", "$\\alpha + \\frac{1}{2}$", "\\classical \\stylesheet \\urls \\newline \\letter"]
 )
 def test_other_macros_stay(text):
     """Formulas are formulas."""
