@@ -1,5 +1,6 @@
 """The command `sandbox-kernel`, also `jupyter sandbox`."""
 
+import errno
 import importlib
 import os
 import sys
@@ -18,6 +19,9 @@ BUG = 70
 
 BROKEN_PIPE = 128 + 13
 """As a program that SIGPIPE ended."""
+
+UNREACHABLE = (errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
+"""What is wrong with a path that somebody has named, wherever in the program it shows."""
 
 COMMANDS = {
     "run": "Run a notebook in a sandbox.",
@@ -102,6 +106,8 @@ def run_command(arguments: list[str], prog: str = "sandbox-kernel") -> int:
 
 def _explain(error: Exception) -> int:
     """Print what went wrong and return the exit code that goes with it."""
+    if isinstance(error, OSError) and error.filename is not None and error.errno in UNREACHABLE:
+        error = click.ClickException(f"cannot reach {os.fsdecode(error.filename)}: {error.strerror}.")
     match error:
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message())

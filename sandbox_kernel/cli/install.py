@@ -24,7 +24,6 @@ program that picks kernels by name.
 
 \b
 Examples:
-  sandbox-kernel install
   sandbox-kernel install --name big --display-name "Python (8 GiB)" --memory 8g --cpus 4
   sandbox-kernel install --name exam --profile strict --cell-timeout 10 --sys-prefix
 
@@ -66,6 +65,11 @@ def command(
     directory = _kernels_directory(where, prefix) / name.lower()
     if directory.exists() and not replace:
         raise NotebookError(f"{directory} exists already; say --replace to replace it.")
+    if prefix is None and (other := _hidden_by(directory)):
+        raise NotebookError(
+            f"{directory} would never be used: Jupyter finds the kernel {name.lower()!r} in {other} first. "
+            "Say --sys-prefix (with --replace) to replace that one, or another --name."
+        )
     title = display_name or ("Sandboxed Python" if name == DEFAULT_KERNEL else f"Sandboxed Python ({name})")
     _install(directory, _kernel_json(title, settings))
     click.echo(f"Installed kernel {name.lower()!r} in {directory}")
@@ -78,6 +82,16 @@ def _kernels_directory(where: str | None, prefix: str | None) -> Path:
     if prefix is None and where != "sys-prefix":
         return Path(jupyter_data_dir()) / "kernels"
     return Path(prefix or sys.prefix) / "share" / "jupyter" / "kernels"
+
+
+def _hidden_by(directory: Path) -> Path | None:
+    """Return the kernel that Jupyter takes in place of the one in this directory, if there is one."""
+    for place in map(Path, KernelSpecManager().kernel_dirs):
+        if place == directory.parent:
+            return None
+        if (place / directory.name / "kernel.json").exists():
+            return place / directory.name
+    return None
 
 
 def _kernel_json(title: str, settings: dict[str, str]) -> dict[str, Any]:

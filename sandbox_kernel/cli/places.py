@@ -1,5 +1,7 @@
 """Where a run reads, works and writes, as its command line says; what would be lost by it is refused."""
 
+import errno
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +60,8 @@ def places(
     directory = Path(cwd) if cwd is not None else source.parent if source else Path()
     if not directory.is_dir():
         raise NotebookError(f"cannot start in {directory}: it is not a directory.")
+    if not os.access(directory, os.X_OK):
+        raise NotebookError(f"cannot start in {directory}: {os.strerror(errno.EACCES)}.")
     target = _target(source, output, inplace=inplace)
     if argument is not None and target is not None:
         _refuse_to_replace(target)
@@ -75,6 +79,8 @@ def _target(source: Path | None, output: str | None, *, inplace: bool) -> Path |
     if output is None:
         return source.with_name(f"{source.stem}-executed.ipynb")
     target = Path(output)
+    if output.endswith("/") and not target.is_dir():
+        raise NotebookError(f"{output} is not a directory; make it first.")
     target = target / source.name if target.is_dir() else target
     if target.exists() and source.exists() and target.samefile(source):
         raise NotebookError(f"{target} is the notebook itself; say --inplace to replace it.")

@@ -157,8 +157,10 @@ class Choice:
         """Refuse every other word."""
         if isinstance(value, str) and value in self.words:
             return value
+        if len(self.words) == 1:
+            raise UnusableError(f"is not {self.words[0]}, which is all that there is")
         near = get_close_matches(str(value), self.words, n=1)
-        advice = f"; did you mean {near[0]}?" if near else ""
+        advice = f" (did you mean {near[0]}?)" if near else ""
         raise UnusableError(f"is not one of {', '.join(self.words)}{advice}")
 
     def show(self, value: object) -> str:

@@ -82,6 +82,18 @@ def test_refusals(sandbox_kernel: Run, kernels: Path, arguments: list[str]) -> N
     assert not kernels.exists() or not os.listdir(kernels)
 
 
+def test_a_kernel_that_another_one_hides(
+    sandbox_kernel: Run, kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a virtual environment its own kernels come first: a wall that nobody gets is not installed."""
+    monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+    done = sandbox_kernel("install", "--memory", "3g")
+    assert done.returncode == 2
+    assert "would never be used" in done.stderr
+    assert "--sys-prefix" in done.stderr
+    assert not kernels.exists()
+
+
 def test_prefix(sandbox_kernel: Run, tmp_path: Path) -> None:
     """--prefix installs where that prefix's programs look."""
     assert sandbox_kernel("install", "--prefix", tmp_path / "there").returncode == 0

@@ -117,3 +117,19 @@ def test_a_second_notebook_is_not_taken_for_the_result(
     assert sandbox_kernel("run", source, "-o", argument).returncode == 0
     assert is_result(other)
     assert sandbox_kernel("run", source, argument).returncode == 0
+
+
+def test_a_path_that_cannot_be_reached(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """It is named, with the system's reason; what a person has typed is no bug of ours."""
+    for arguments in (["n" * 300 + ".ipynb"], [notebook("a.ipynb", "1"), "-o", "n" * 300 + "/x.ipynb"]):
+        done = sandbox_kernel("run", *arguments)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert "nnnn" in done.stderr
+        assert "too long" in done.stderr
+
+
+def test_a_directory_for_results_that_is_not_there(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """`-o results/` names a directory: the results of two notebooks are not to become one file."""
+    done = sandbox_kernel("run", notebook("a.ipynb", "1"), "-o", "results/")
+    assert done.returncode == 2
+    assert "results/ is not a directory; make it first" in done.stderr
