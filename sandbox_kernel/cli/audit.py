@@ -102,7 +102,7 @@ def _sentence(found: dict[str, Any]) -> str:
         told = what(found) if what else str(found.get("event"))
     except (KeyError, TypeError, ValueError):
         told = f"{found.get('event')} (of another version)"
-    return f"{when}  {str(found.get('session', '?'))[:8]}  {told}"
+    return f"{when}  {found.get('session', '?')}  {told}"
 
 
 def _start(found: dict[str, Any]) -> str:

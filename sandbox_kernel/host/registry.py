@@ -31,6 +31,7 @@ class Running:
     """One running sandbox."""
 
     id: str
+    """The launch's name, by which the audit log and results know it as well."""
     pid: int
     """A process whose death is the sandbox's; 0 where there is none on this machine."""
     pid_start: int
@@ -45,14 +46,14 @@ class Running:
     """The notebook's directory."""
 
 
-def enter(front: Path, *, pid: int, engine: str, memory: int, directory: Path) -> None:
-    """Note a sandbox whose sockets are in `front`.
+def enter(front: Path, *, name: str, pid: int, engine: str, memory: int, directory: Path) -> None:
+    """Note a sandbox whose sockets are in `front`; `name` is its launch's.
 
     :raises OSError: the file cannot be written.
     """
     here = os.getpid()
     entry = Running(
-        front.name, pid, start_time(pid), here, start_time(here), time.time(), engine, memory, str(directory)
+        name, pid, start_time(pid), here, start_time(here), time.time(), engine, memory, str(directory)
     )
     new = front / f"{_FILE}.new"
     new.write_text(json.dumps(asdict(entry)), encoding="utf-8")
@@ -92,9 +93,12 @@ class Bell:
 
 def list_running() -> list[Running]:
     """Return this user's running sandboxes, oldest first."""
-    entries = (_read(path) for path in _fronts() if (path / _FILE).exists())
-    alive = [entry for entry in entries if entry and is_alive(entry.host_pid, entry.host_start)]
-    return sorted(alive, key=lambda entry: entry.started)
+    return sorted((entry for _, entry in _running()), key=lambda entry: entry.started)
+
+
+def _running() -> list[tuple[Path, Running]]:
+    entries = ((path, _read(path)) for path in _fronts() if (path / _FILE).exists())
+    return [(path, entry) for path, entry in entries if entry and is_alive(entry.host_pid, entry.host_start)]
 
 
 def _fronts() -> list[Path]:
@@ -118,15 +122,14 @@ def stop(identifier: str) -> Running:
     :raises NoSuchSandboxError: there is none, or more than one, with such an id.
     :raises SandboxError: its host does not answer.
     """
-    found = [entry for entry in list_running() if entry.id.startswith(identifier)]
+    found = [(front, entry) for front, entry in _running() if entry.id.startswith(identifier)]
     if len(found) != 1 or not identifier:
         problem = "more than one sandbox has" if found and identifier else "no running sandbox has"
         raise NoSuchSandboxError(
             f"{problem} an id beginning with {identifier!r}; `sandbox-kernel ps` lists them."
         )
-    entry = found[0]
+    [(front, entry)] = found
     with contextlib.suppress(FileNotFoundError):  # it ended meanwhile
-        front = next(path for path in _fronts() if path.name == entry.id)
         front.joinpath(_STOP).touch()
         if entry.pid:
             _kill(entry)

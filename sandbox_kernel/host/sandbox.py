@@ -284,6 +284,7 @@ class Sandbox:
             tunnel.listen(self._bell.fileno(), partial(self.kill, STOPPED))
             registry.enter(
                 self.front.directory,
+                name=self.launch.name,
                 pid=process.pid,
                 engine=self.engine.name,
                 memory=self.policy.memory,

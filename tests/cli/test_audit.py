@@ -96,7 +96,9 @@ def test_showing_the_log(sandbox_kernel, state) -> None:
     log.append(b"cut short\n")
     shown = sandbox_kernel("audit").stdout.splitlines()
     assert len(shown) == 20
-    assert shown[-1] == "2026-01-01 00:00:29  01234567  cell 29 ok after 0.25 s, 2 KiB out, abababababab"
+    assert (
+        shown[-1] == "2026-01-01 00:00:29  0123456789abcdef  cell 29 ok after 0.25 s, 2 KiB out, abababababab"
+    )
     told = [json.loads(line) for line in sandbox_kernel("audit", "--json", "-n", "all").stdout.splitlines()]
     assert [entry["cell"] for entry in told] == list(range(30))
 

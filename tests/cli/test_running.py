@@ -30,6 +30,8 @@ def test_ps_and_stop(
     assert program.returncode == 130
     metadata = nbformat.read("a-executed.ipynb", as_version=4).metadata.sandbox_kernel
     assert "sandbox-kernel stop" in metadata.message
+    assert metadata.provenance.session == mine["id"]
+    assert mine["id"] in sandbox_kernel("audit").stdout
 
 
 def test_refusals(sandbox_kernel: Run) -> None:

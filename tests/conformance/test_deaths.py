@@ -73,7 +73,7 @@ def test_somebody_else_may_stop_it(start):
     kernel = start()
     msg_id = kernel.client.execute("import time; time.sleep(600)")
     until_busy(kernel, msg_id)
-    registry.stop(kernel.front.directory.name)
+    registry.stop(kernel.sandbox.launch.name)
     death = kernel.sandbox.ended.result(timeout=PATIENCE)
     assert (death.kind, death.exit_code) == ("stopped", ExitCode.CANCELLED)
     assert "sandbox-kernel stop" in kernel.collect(msg_id).of("error")[0]["content"]["evalue"]

@@ -30,15 +30,20 @@ def sleeper():
     process.wait()
 
 
+NAME = "0123456789abcdef"
+
+
 def enter(front, pid):
-    registry.enter(front.directory, pid=pid, engine="bubblewrap", memory=1, directory=front.directory)
+    registry.enter(
+        front.directory, name=NAME, pid=pid, engine="bubblewrap", memory=1, directory=front.directory
+    )
 
 
 def test_what_runs_is_listed_until_it_leaves(front, sleeper):
     """An entry appears with its facts, and goes."""
     enter(front, sleeper.pid)
     (entry,) = registry.list_running()
-    assert (entry.id, entry.pid, entry.host_pid) == (front.directory.name, sleeper.pid, os.getpid())
+    assert (entry.id, entry.pid, entry.host_pid) == (NAME, sleeper.pid, os.getpid())
     registry.leave(front.directory)
     registry.leave(front.directory)
     assert registry.list_running() == []
@@ -48,7 +53,7 @@ def test_stop_ends_it_and_says_who_did(front, sleeper):
     """The process is killed, and the host can tell that `stop` did it."""
     enter(front, sleeper.pid)
     assert not registry.stop_requested(front.directory)
-    registry.stop(front.directory.name[:5])
+    registry.stop(NAME[:5])
     assert sleeper.wait(timeout=10) == -9
     assert registry.stop_requested(front.directory)
 
@@ -60,7 +65,7 @@ def test_a_host_that_does_not_answer_is_named(front, monkeypatch, hangs):
     enter(front, 0)
     bell = registry.Bell(front.directory) if hangs else None
     with pytest.raises(SandboxError, match=f"process {os.getpid()}"):
-        registry.stop(front.directory.name)
+        registry.stop(NAME)
     if bell:
         bell.close()
 
@@ -71,7 +76,7 @@ def test_a_recycled_pid_is_not_killed(front, sleeper):
     path = front.directory / "sandbox.json"
     start = registry.start_time(sleeper.pid)
     path.write_text(path.read_text().replace(f'"pid_start": {start}', f'"pid_start": {start + 1}'))
-    registry.stop(front.directory.name)
+    registry.stop(NAME)
     assert sleeper.poll() is None
 
 
