@@ -16,7 +16,7 @@ from sandbox_kernel.host.content.libraries import (
     vega_figure,
 )
 from sandbox_kernel.host.content.markdown import Converter, is_plain
-from sandbox_kernel.host.content.svg import drawing
+from sandbox_kernel.host.content.svg import MAX_DRAWING, drawing
 from sandbox_kernel.host.content.texts import plain_tex, printable
 from sandbox_kernel.host.hygiene import Json
 
@@ -145,10 +145,13 @@ class Bundles:
         return {HTML: shown} if shown is not None else {}
 
     def _figure(self, data: Json) -> str | None:
-        """Return HTML that draws what came as data, or does what came as a script; None if neither did."""
+        """Return HTML that draws what came as data, or does what a script says; None if neither came."""
         for mime in data:
             if found := VEGA.fullmatch(mime):
                 return vega_figure(data[mime], found)
+        drawn = _joined(data.get(SVG))
+        if drawn is not None and len(drawn) > MAX_DRAWING and HTML not in data:
+            return drawn
         if PLOTLY in data:
             return self._libraries.plotly_figure(data[PLOTLY])
         codes = (_joined(data[mime]) for mime in data if mime in SCRIPTS and HTML not in data)

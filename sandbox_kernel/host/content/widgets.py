@@ -6,6 +6,7 @@ not ipywidgets' own may run whatever code its model brings. A model's type is wh
 with: as something else its values might not have been checked.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -59,6 +60,13 @@ _TEXTS: Final = words(
 """Traits that people read: any text. What else holds "<" ends up in an error message, shown as HTML."""
 
 _LOADS: Final = ("url(", "image-set", "src(", "\\")
+_ICON: Final = re.compile(r"[\w-]{0,64}")
+_FORMATS: Final = words(
+    "png jpeg jpg gif webp bmp mp3 mpeg wav x-wav ogg flac aac mp4 x-m4a webm quicktime x-matroska"
+)
+"""Of pictures and recordings. Their bytes become a file of the page's own origin, in which an SVG, opened
+in a window of its own, would run its scripts; with `url` they would be an address."""
+
 _HOUSE_CLASSES: Final = ("jp-", "lm-", "p-", "cm-", "bp")
 """Beginnings of the page's own classes, which make a dialogue, or what covers the page, of anything."""
 
@@ -218,7 +226,11 @@ class Widgets:
         if not isinstance(value, str):
             return ""
         shown = self._html(value) if value.strip() else value
-        return self._sentence("This text acts, or is too much,") if shown is None else shown
+        return (
+            self._sentence("This text acts in your browser, or is too much for one message")
+            if shown is None
+            else shown
+        )
 
     def _note(self, state: Json) -> Json:
         """Return the state of a widget that says why another is not shown."""
@@ -229,16 +241,14 @@ class Widgets:
             **dict(zip(_TYPE, (module, "HTMLModel", module, "HTMLView"), strict=True)),
             "_model_module_version": "2.0.0",
             "_view_module_version": "2.0.0",
-            "value": self._sentence(what),
+            "value": self._sentence(what + " in your browser"),
         }
         layout = state.get("layout")
         return {**note, "layout": layout} if isinstance(layout, str) else note
 
     def _sentence(self, what: str) -> str:
         plain = what.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        return (
-            f"<small>[sandbox] {plain} in your browser, so it is not shown ('html' is {self._mode}).</small>"
-        )
+        return f"<small>[sandbox] {plain}, so it is not shown ('html' is {self._mode}).</small>"
 
     def _paths(self, data: Json) -> Json:
         """Return where buffers go, or that they go nowhere: their paths are followed without looking."""
@@ -267,10 +277,16 @@ def _own_classes(value: Any) -> list[str]:
     return [one for one in classes if isinstance(one, str) and not one.startswith(_HOUSE_CLASSES)]
 
 
+def _icon(value: Any) -> str:
+    """Return the name of an icon, which becomes part of a list of classes: one, not several."""
+    return value if isinstance(value, str) and _ICON.fullmatch(value) else ""
+
+
 _FIXED: Final[dict[str, Callable[[Any], Any]]] = {
     "description_allow_html": lambda _: False,
     "_dom_classes": _own_classes,
-    "format": lambda value: "png" if value == "url" else value,  # a picture's bytes, not its address
+    "format": lambda value: value if isinstance(value, str) and value in _FORMATS else "png",
+    "icons": lambda value: [_icon(one) for one in value] if isinstance(value, list) else [],
 }
 
 

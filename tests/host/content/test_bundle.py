@@ -3,6 +3,7 @@
 import pytest
 
 from sandbox_kernel.host.content.bundle import Bundles
+from sandbox_kernel.host.content.svg import MAX_DRAWING
 
 FRAME = '<iframe sandbox="allow-scripts"'
 HARMLESS = [
@@ -49,6 +50,16 @@ def test_what_acts_is_framed(data):
     shown = Bundles("isolate").shown(data)
     assert shown.keys() == {"text/html"}
     assert shown["text/html"].startswith(FRAME)
+
+
+def test_a_picture_that_is_too_large_has_a_frame_of_its_own():
+    """Nothing is lost of a plot with very many points, but where no frames are."""
+    svg = '<svg xmlns="http://www.w3.org/2000/svg">' + "<g></g>" * (MAX_DRAWING // 7) + "</svg>"
+    figure = {"image/svg+xml": svg, "text/plain": "<Figure>"}
+    shown = Bundles("isolate").shown(figure)
+    assert shown.keys() == {"text/plain", "text/html"}
+    assert shown["text/html"].startswith(FRAME)
+    assert Bundles("strip").shown(figure) == {"text/plain": "<Figure>"}
 
 
 @pytest.mark.parametrize("data", ACTING, ids=lambda data: list(data)[-1])

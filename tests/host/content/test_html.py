@@ -110,6 +110,12 @@ def test_what_a_description_may_not_hold_is_left_out(html, word):
     assert word not in describe(html).text
 
 
+def test_every_property_of_a_style_is_one():
+    """A height may have bounds on both sides."""
+    assert describe("<b style='max-height: 3px; min-height: 1px'>x</b>").text.count("height") == 2
+    assert describe("<b style='max-: 3px'>x</b>") is None
+
+
 def test_a_place_to_break_a_word_joins_it():
     """MathJax reads a formula across it."""
     assert describe("<b>long<wbr>word</b>").text == "<b>longword</b>"
