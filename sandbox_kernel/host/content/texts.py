@@ -1,8 +1,9 @@
 r"""Plain text and TeX.
 
 Text is shown in terminals as well as in browsers. There, a control sequence can write to the
-clipboard, rename the window, hide what was printed, or make a link that is not what it says;
-colours and the few movements that progress bars make cannot.
+clipboard, rename the window, clear the screen, or make a link that is not what it says. Colours and
+the few movements that progress bars make pass: with these a program can still write over its last
+lines, or in the colour of the background, so that a terminal is no place to look for what it did.
 
 TeX is typeset by MathJax, some of whose macros write HTML: links, styles, classes, identifiers.
 """
@@ -17,7 +18,7 @@ _LATER = re.compile("[\x80-\x9f]")
 """The same once more, as single characters beyond ASCII."""
 
 _CONTROL = re.compile(
-    r"(?P<kept>\x1b\[[0-9;:]*[mKABCDGJ])"  # colours; clearing and moving, as progress bars do
+    r"(?P<kept>\x1b\[(?:(?P<looks>[0-9;:]*)m|[0-9]{0,3}[KABCDG]))"  # colours; moving, as progress bars do
     r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # commands with a text: links, clipboard, title
     r"|\x1b\[[0-?]*[ -/]*[@-~]?"  # every other control sequence
     r"|\x1b+(?=\x1b)"
@@ -44,7 +45,29 @@ def printable(text: str) -> str:
         text.isascii() or not _LATER.search(text)
     ):
         return text
-    return _CONTROL.sub(lambda found: found["kept"] or "", text)
+    return _CONTROL.sub(_kept, text)
+
+
+def _kept(found: re.Match[str]) -> str:
+    """Return a control sequence that may stay, or nothing."""
+    return "" if _hides(found["looks"] or "") else found["kept"] or ""
+
+
+def _hides(looks: str) -> bool:
+    """Tell whether what sets colours also hides the text, or is in no order that tells."""
+    if "8" not in looks:
+        return False
+    numbers = (number.partition(":") for number in looks.split(";"))
+    for number, separator, _ in numbers:
+        if number.lstrip("0") == "8":
+            return True
+        if number.lstrip("0") in {"38", "48", "58"} and not separator:
+            parts = {"5": 1, "2": 3}.get(next(numbers, ("",))[0].lstrip("0"))
+            if parts is None:
+                return True
+            for _part in range(parts):
+                next(numbers, None)
+    return False
 
 
 def plain_tex(text: str) -> str:

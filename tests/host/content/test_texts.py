@@ -10,6 +10,8 @@ KEPT = [
     "plain\ttext\r\nand ünïcode \u2028",
     "\x1b[1;31mred\x1b[0m",
     "\x1b[38;5;208morange\x1b[m",
+    "\x1b[38;5;8;1mgrey \x1b[48;2;8;8;8mon black\x1b[38:5:8m",
+    "\x1b[28mshown",
     "50%\r\x1b[K100%",
     "two bars\x1b[A\x1b[2K",
     "ding\x07",
@@ -30,6 +32,9 @@ CONTROLS = [
     ("\x1bP+q544e\x1b\\", ""),  # asks the terminal, whose answer would be typed
     ("\x1b[6n\x1b[c", ""),
     ("\x1b[?1049h", ""),
+    ("\x1b[J\x1b[2J\x1b[3J", ""),
+    ("\x1b[99999A", ""),
+    ("\x1b[8m\x1b[1;08m\x1b[38;5;8;8m\x1b[138;5;8m\x1b[38;8m\x1b[8:1m", ""),
     ("\x1bc", ""),
     ("\x9d52;c;x\x9c", "52;c;x"),
     ("\x9b31m", "31m"),

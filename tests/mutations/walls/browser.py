@@ -48,7 +48,7 @@ MUTATIONS = (
         "browser-terminals",
         "Text commands no terminal.",
         TEXTS,
-        'return _CONTROL.sub(lambda found: found["kept"] or "", text)',
+        "return _CONTROL.sub(_kept, text)",
         "return text",
         within("host/content/test_texts.py", "test_what_commands_a_terminal_goes"),
     ),
