@@ -15,7 +15,8 @@ PLACES: Final = (
     *("https://cdn.bokeh.org", "https://code.jquery.com", "https://netdna.bootstrapcdn.com"),
     *("https://maxcdn.bootstrapcdn.com", "https://stackpath.bootstrapcdn.com"),
 )
-"""Where plotting libraries keep their scripts. They serve files; they tell nobody who asked for what."""
+"""Where plotting libraries keep their scripts, and anybody else's. How often each file is asked for is
+published (jsDelivr, npm; OpenStreetMap for tiles): slowly, that carries out what a kernel has read."""
 
 TILES: Final = (
     *(
