@@ -83,6 +83,10 @@ show('text/html', f'<form><button formaction="javascript:{reach(name)}">click</b
 w = widget('HTML', value='')
 show_widget(w)
 tell(w, 'echo_update', value=image(name))""",
+    "widget-html-beside": """
+w = widget('HTML', value='')
+show_widget(w)
+w.send({'method': 'update', 'state': {'value': image(name)}, 'states': {}, 'buffer_paths': []})""",
     "widget-view": "show_widget(widget('Text', view='HTMLView', value=image(name)))",
     "widget-view-later": """
 w = widget('Text', value=image(name))
