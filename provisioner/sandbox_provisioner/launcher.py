@@ -168,7 +168,7 @@ def attend(sandbox: Sandbox, events: Events) -> int:
 
 def verdict(death: Death) -> tuple[int, str]:
     """Return the exit code for an end, and its explanation where it was not a normal one."""
-    if death.kind not in {"exit", "shutdown"}:
+    if death.kind not in {"exit", "shutdown", "cancelled"}:
         return death.exit_code, death.sentence
     code = death.returncode if death.returncode >= 0 else 128 - death.returncode
     if code in RESERVED:

@@ -15,7 +15,7 @@ from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Usage
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.wire import KernelExit
 
-Kind = Literal["memory", "deadline", "stopped", "shutdown", "protocol", "crash", "exit", "lost"]
+Kind = Literal["memory", "deadline", "stopped", "cancelled", "shutdown", "protocol", "crash", "exit", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Death:
 
     @property
     def expected(self) -> bool:
-        """Whether a client asked for it, so that nobody needs telling."""
-        return self.kind == "shutdown"
+        """Whether a client or the owner asked for it, so that nobody needs telling."""
+        return self.kind in ("shutdown", "cancelled")
 
 
 _CODES: dict[Kind, ExitCode] = {

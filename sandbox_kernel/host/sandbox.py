@@ -25,7 +25,7 @@ from secrets import token_hex
 
 import zmq
 
-from sandbox_kernel.errors import SandboxError, StartError
+from sandbox_kernel.errors import ExitCode, SandboxError, StartError
 from sandbox_kernel.host import registry
 from sandbox_kernel.host.audit import Audit
 from sandbox_kernel.host.content import content_filters
@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 
 LINGER = 1000
 """Milliseconds that a client has to take the last messages before its socket is closed."""
+
+KILLED = Intent("shutdown", "It was killed by its owner.")
+CANCELLED = "It was killed by its owner while a cell was running."
 
 STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
 
@@ -172,7 +175,7 @@ class Sandbox:
 
     def kill(self, intent: Intent | None = None) -> None:
         """End everything inside at once. Idempotent; never raises."""
-        self._intend(intent or Intent("shutdown", "It was killed by its owner."))
+        self._intend(intent or KILLED)
         with self._lock:
             process = self._process
         if process:
@@ -326,7 +329,7 @@ class Sandbox:
         )
         if self.front.directory and registry.stop_requested(self.front.directory):
             self._intent = STOPPED
-        return explain(
+        death = explain(
             self.policy,
             intent=self._intent,
             kernel=tunnel.kernel_exit,
@@ -334,6 +337,9 @@ class Sandbox:
             usage=usage,
             cause=process.cause(),
         )
+        if self._intent is KILLED and death.expected and guard.ledger.running() is not None:
+            return replace(death, kind="cancelled", sentence=CANCELLED, exit_code=ExitCode.CANCELLED)
+        return death
 
     def _why_not(self, death: Death, tunnel: Tunnel) -> str:
         log = self._log.last_words().strip()
@@ -369,8 +375,14 @@ class Sandbox:
         if failure and self._started.done():
             death = replace(death, sentence=str(failure))
         try:
-            refused = self._guard.refused if self._guard else 0
-            self._audit.end(death, self._used, refused=refused, reason=str(failure or death.sentence))
+            guard = self._guard
+            self._audit.end(
+                death,
+                self._used,
+                refused=guard.refused if guard else 0,
+                unfinished=(guard.budget.shown, guard.budget.dropped) if guard else (0, 0),
+                reason=str(failure or death.sentence),
+            )
         finally:
             self.ended.set_result(death)
         if not self._started.done():

@@ -121,12 +121,17 @@ class Audit:
         if self._recorder:
             self._recorder.interrupted("deadline")
 
-    def end(self, death: Death, usage: Usage, *, refused: int, reason: str) -> None:
-        """Write down how it ended, and wait a little for the disk. Idempotent."""
+    def end(
+        self, death: Death, usage: Usage, *, refused: int, unfinished: tuple[int, int], reason: str
+    ) -> None:
+        """Write down how it ended, and wait a little for the disk. Idempotent.
+
+        :param unfinished: bytes shown and dropped since the last cell whose output was complete.
+        """
         recorder, writer = self._recorder, self._writer
         if recorder is None or writer is None:
             return
-        recorder.close()
+        recorder.close(*unfinished)
         self._say(
             record(
                 "session_end",

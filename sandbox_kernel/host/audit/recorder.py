@@ -80,13 +80,18 @@ class Recorder(Observer):
             del self._open[msg_id]
             self._tell(asked, shown, dropped)
 
-    def close(self) -> None:
-        """Write the records of cells that were never done with: their kernel has ended."""
+    def close(self, shown: int, dropped: int) -> None:
+        """Write the records of cells that were never done with: their kernel has ended.
+
+        What was shown and dropped until then is the first one's; the others waited for it.
+        """
+        self.output_bytes += shown
         while self._open:
             asked = self._open.popitem(last=False)[1]
             if asked.ended is None and asked.began and asked.outcome == "unknown":
                 asked.outcome = "ended"
-            self._tell(asked)
+            self._tell(asked, shown, dropped)
+            shown = dropped = 0
 
     def _tell(self, asked: _Asked, shown: int = 0, dropped: int = 0) -> None:
         began = asked.began or _now()

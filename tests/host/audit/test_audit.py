@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from sandbox_kernel.errors import AuditError, PolicyError
+from sandbox_kernel.errors import AuditError, ExitCode, PolicyError
 from sandbox_kernel.host.audit import Audit, AuditLog, AuditSettings, Kernel
 from sandbox_kernel.host.audit import audit as audit_module
 from sandbox_kernel.host.audit import writer as writer_module
@@ -17,6 +17,7 @@ from sandbox_kernel.host.engines.memory import MemoryEngine
 from sandbox_kernel.host.secrets import Secrets
 from sandbox_kernel.policy import Policy
 from tests.conformance import kernel as conformance
+from tests.conformance.kernel import next_of
 
 
 @pytest.fixture
@@ -123,6 +124,21 @@ def test_cells_that_wait(start, place):
     assert cells[0]["duration"] >= 0.3
     assert cells[1]["duration"] < cells[0]["duration"]
     assert cells[1]["start"] >= cells[0]["end"]
+
+
+def test_a_cell_whose_owner_kills_it(start, place):
+    """A cell that is cut short is no orderly end; what it had shown until then counts."""
+    kernel = start()
+    msg_id = kernel.client.execute("print('x' * 10_000, flush=True); import time; time.sleep(600)")
+    while next_of(kernel.client.get_iopub_msg, msg_id, conformance.PATIENCE)["msg_type"] != "stream":
+        pass
+    kernel.close()
+    (cell,) = records(place, "cell")
+    (last,) = records(place, "session_end")
+    assert cell["outcome"] == "ended"
+    assert 10_000 < cell["output_bytes"] < 20_000
+    assert (last["cause"], last["exit_code"]) == ("cancelled", ExitCode.CANCELLED)
+    assert last["output_bytes"] >= cell["output_bytes"]
 
 
 def test_a_refused_cell(start, place):
