@@ -51,6 +51,13 @@ def _network(_policy: Policy) -> str:
     return "a sandbox has no network; fetch data and install packages outside, into the same environment."
 
 
+def _input(_policy: Policy) -> str:
+    return (
+        "nobody can answer input() in a run: write the value into the notebook, "
+        "or open it in Jupyter on a sandboxed kernel."
+    )
+
+
 def _packages(policy: Policy) -> str:
     if policy.engine != "bubblewrap":
         return (
@@ -68,12 +75,13 @@ _HINTS: tuple[tuple[re.Pattern[str], _Hint], ...] = tuple(
         (r"\[Errno 28\]|No space left on device", _full),
         (r"\[Errno 11\]|can't start new thread", _processes),
         (r"\[Errno 24\]|Too many open files", _open_files),
-        (r"^\w*MemoryError\b|\[Errno 12\]|Cannot allocate memory", _memory),
+        (r"^\w*MemoryError\b|\[Errno 12\]|Cannot allocate memory|\bKilled: used .+ memory\b", _memory),
         (
             r"^gaierror\b|Name or service not known|[Nn]ame resolution|\[Errno 101\]|Network is unreachable",
             _network,
         ),
         (r"^ModuleNotFoundError\b", _packages),
+        (r"^StdinNotImplementedError\b", _input),
         (r"^FileNotFoundError: \[Errno 2\]", _no_files),
     )
 )

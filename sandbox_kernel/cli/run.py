@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
     if where.target is None:
         sys.stdout.write(to_text(for_saving(nb)))
     _summarise(screen, nb, where, result)
-    if result.outcome is Outcome.ERROR and (advice := _advice(nb, policy, options.kernel)):
+    if advice := _advice(result, nb, policy, options.kernel):
         screen.say(f"hint: {advice}", "yellow")
     return result.exit_code
 
@@ -177,10 +177,13 @@ def _show_error(screen: Screen, nb: NotebookNode) -> None:
         screen.error(error)
 
 
-def _advice(nb: NotebookNode, policy: Policy, kernel: str) -> str | None:
-    """Return what to do about the error that ended the run, if the wall has probably caused it."""
-    error = _last_error(nb)
-    advice = hint(str(error.get("ename")), str(error.get("evalue")), policy) if error else None
+def _advice(result: Result, nb: NotebookNode, policy: Policy, kernel: str) -> str | None:
+    """Return what to do about the error or limit that ended the run, if the wall has probably caused it."""
+    advice = None
+    if result.outcome is Outcome.LIMIT:
+        advice = hint("", result.sentence, policy)
+    elif result.outcome is Outcome.ERROR and (error := _last_error(nb)):
+        advice = hint(str(error.get("ename")), str(error.get("evalue")), policy)
     if advice and "--" in advice and kernels.find(kernel).fixed_policy is not None:
         return f"{advice.rstrip('.')} (options of `sandbox-kernel install --replace` for kernel {kernel!r})."
     return advice

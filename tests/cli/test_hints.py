@@ -22,6 +22,8 @@ from tests.cli.test_run import Notebook
         ("OSError", "[Errno 24] Too many open files: 'x'", "1024 files open; --files"),
         ("MemoryError", "", "may use 1 GiB; --memory"),
         ("_ArrayMemoryError", "Unable to allocate 8.00 GiB for an array", "--memory"),
+        ("", "Cell 1: Killed: used 1 GiB of 1 GiB memory.", "may use 1 GiB; --memory"),
+        ("StdinNotImplementedError", "raw_input was called, but …", "answer input()"),
         ("gaierror", "[Errno -2] Name or service not known", "no network"),
         ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", "no network"),
         ("ModuleNotFoundError", "No module named 'seaborn'", "outside the sandbox"),
