@@ -5,6 +5,7 @@ error as if they had printed it themselves, made safe by `escape`. A reader who 
 broken pipe) ends the watching, not the run.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,12 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from sandbox_kernel.cli.escape import Lines, plain
+from sandbox_kernel.cli.policy_options import flags
 from sandbox_kernel.notebooks import Cell, Outcome, Progress
 
 _MARKS = {Outcome.OK: ("✓", "green"), Outcome.ERROR: ("✗", "red")}
 _OTHER_MARK = ("■", "yellow")
+_LIMIT = re.compile(r"\('(\w+)'\)")
 
 
 class Screen(Progress):
@@ -94,6 +97,10 @@ class Screen(Progress):
         mark, style = _MARKS.get(outcome, _OTHER_MARK)
         line = Text(f"{_count(cell)} ") + Text(mark, style=style)
         self._say(line + Text(f" {seconds:6.1f} s  {_title(cell)}"))
+
+    def cell_lost(self, cell: Cell, what: str) -> None:
+        """Say so, with the option in place of the limit's name: nobody sees it in the terminal else."""
+        self.say(f"cell {cell.number}: {_LIMIT.sub(lambda found: f'({flags(found[1])[0]})', what)}", "yellow")
 
     def error(self, output: NotebookNode) -> None:
         """Print the traceback of the cell that ended the run, unless it has been printed already."""

@@ -133,6 +133,11 @@ class Budget:
         self._told.add(what)
         return sentence
 
+    def loss(self) -> str:
+        """Return what was dropped, and for which limit, for who does not see the output."""
+        why = f": {self._closed}" if self._closed else ""
+        return f"{format_size(self.dropped)} of output dropped{why}"
+
     def summary(self) -> str | None:
         """Return the sentence on what the cell has lost, None if it has lost nothing."""
         if not self.dropped:

@@ -15,12 +15,14 @@ from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Usage
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.wire import KernelExit
 
-Kind = Literal["memory", "deadline", "stopped", "cancelled", "shutdown", "protocol", "crash", "exit", "lost"]
+Kind = Literal[
+    "memory", "deadline", "stopped", "cancelled", "shutdown", "output", "protocol", "crash", "exit", "lost"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An end that somebody outside the wall asked for."""
+    """An end that somebody outside the wall asked for; or what was done to a cell alone (`output`: cut)."""
 
     kind: Kind
     sentence: str

@@ -92,6 +92,8 @@ class Guard:
         """Messages of the guest that broke a rule and were not passed on."""
         self.before_reply: Callable[[], Iterable[str]] = tuple
         """Asked when a cell has been answered, for sentences that its user should read."""
+        self.on_loss: Callable[[str], None] = lambda _: None
+        """Told what a cell's output has lost, before clients hear that the cell is idle."""
         self._policy = policy
         self._observer = observer or Observer()
         self._inner = Signer(inner)
@@ -278,6 +280,7 @@ class Guard:
     def _close_account(self, request: Request) -> Iterator[ToClient]:
         summary = self.budget.summary()
         if summary:
+            self.on_loss(self.budget.loss())
             yield self._speech.notice(summary, request.header)
         self._open_account(request)
 

@@ -85,7 +85,7 @@ class Sandbox:
         self.cause: Death | None = None
         """How it is ending, a little before it has ended: clients have been told."""
         self.notices: list[Intent] = []
-        """What the guard did to cells without ending the kernel, e.g. a deadline that interrupted one."""
+        """What the guard did to cells without ending the kernel: deadlines that interrupted, output cut."""
         self._secrets = secrets
         self._masks = Masks(secrets.values())
         self._log = KernelLog(log, self._masks)
@@ -232,6 +232,7 @@ class Sandbox:
             observer=self._audit.observer,
             masks=self._masks,
         )
+        guard.on_loss = lambda sentence: self.notices.append(Intent("output", sentence))
         tunnel = self._open_tunnel(process, sockets, guard)
         tunnel.tell(self._secrets.into(process.start_message._replace(key=inner)))
         self._enter(process, tunnel)

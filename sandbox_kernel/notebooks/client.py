@@ -125,8 +125,16 @@ class CellClient(NotebookClient):
     @property
     def passed_deadlines(self) -> list[str]:
         """Sentences on each time a guard interrupted a cell at its deadline; empty without a guard."""
+        return self._notices("deadline")
+
+    @property
+    def losses(self) -> list[str]:
+        """Phrases on each cell of whose output a guard dropped something; empty without a guard."""
+        return self._notices("output")
+
+    def _notices(self, kind: str) -> list[str]:
         notices = getattr(getattr(self.km, "provisioner", None), "notices", ())
-        return [str(notice.sentence) for notice in notices if notice.kind == "deadline"]
+        return [str(notice.sentence) for notice in notices if notice.kind == kind]
 
     async def _known_death(self) -> Death | None:
         provisioner = getattr(self.km, "provisioner", None)

@@ -41,3 +41,6 @@ class Progress:
 
     def cell_finished(self, cell: Cell, outcome: Outcome, seconds: float) -> None:
         """The cell is over; `outcome` is `error` also where errors are allowed."""
+
+    def cell_lost(self, cell: Cell, what: str) -> None:
+        """Some of the cell's output was over a limit; `what`, a phrase of ours, says how much, and which."""

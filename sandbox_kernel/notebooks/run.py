@@ -194,6 +194,7 @@ class NotebookRun:
         self._current = cell
         self._progress.cell_started(cell)
         node, began, outcome = self.nb.cells[cell.index], monotonic(), Outcome.CANCELLED
+        lost = len(self._client.losses)
         try:
             ending = await self._end_of_cell(cell, node)
             outcome = ending.outcome if ending else cell_outcome(node)
@@ -205,6 +206,9 @@ class NotebookRun:
                 "code_sha256": code_digest(node.source),
             }
             self._progress.cell_finished(cell, outcome, seconds)
+            if losses := self._client.losses[lost:]:
+                node.metadata[RUN_KEY]["output_lost"] = losses[0]
+                self._progress.cell_lost(cell, losses[0])
         self._save_on_the_way()
         return ending
 

@@ -281,3 +281,16 @@ def test_output_in_a_file_progress_on_the_terminal(notebook: Notebook) -> None:
         log.seek(0)
         assert log.read() == "printed\n"
     assert "[1/1]" in sent
+
+
+def test_output_that_is_lost_is_told_of(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """What a limit has dropped is said in the terminal, of that cell alone, also when quiet."""
+    path = notebook("a.ipynb", "1", "for _ in range(40):\n    print('x' * 100_000, flush=True)", "2")
+    done = sandbox_kernel("run", path, "-q", "--output-limit", "1m")
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stderr.splitlines() if "dropped" in line]
+    assert line.startswith("cell 2: ")
+    why = "the policy of this kernel allows a cell 1 MiB (--output-limit)"
+    assert line.endswith(f"MiB of output dropped: {why}")
+    cells = nbformat.read("a-executed.ipynb", as_version=4).cells
+    assert [("output_lost" in cell.metadata.sandbox_kernel) for cell in cells] == [False, True, False]
