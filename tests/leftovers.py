@@ -163,15 +163,10 @@ def _directories() -> Iterator[str]:
         os.environ["XDG_RUNTIME_DIR"]
     ):  # which bears what goes meanwhile
         yield from (f"file {parent}/{name}" for name in (*directories, *files))
-    # Where sandboxes without our environment are, where daemons are, and where images are built.
-    others = re.compile(rf"{_shared_base().name}$|{DAEMONS}|{OURS}-image-")
+    # Where sandboxes without our environment are, anybody's; where daemons are, and where images are built.
+    others = re.compile(rf"{OURS}-\d+$|{DAEMONS}|{OURS}-image-")
     for parent in {tempfile.gettempdir(), "/tmp", "/run"}:
         yield from (f"file {path}" for path in Path(parent).glob(f"{OURS}*") if not others.match(path.name))
-
-
-def _shared_base() -> Path:
-    """Return where sandboxes started without our environment keep their sockets: other people's, for one."""
-    return Path(f"/tmp/{OURS}-{os.getuid()}")
 
 
 def _threads() -> Iterator[str]:
