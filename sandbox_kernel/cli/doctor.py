@@ -29,7 +29,7 @@ from sandbox_kernel.host.engines import choose
 from sandbox_kernel.host.engines.base import Enforcement
 from sandbox_kernel.host.engines.bubblewrap.bwrap import USUAL
 from sandbox_kernel.host.machine import Hole, Setting, Wall, survey
-from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome, RunOptions, run_notebook
+from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome, Progress, RunOptions, run_notebook
 from sandbox_kernel.policy import Policy
 
 HELP = """
@@ -73,6 +73,8 @@ class Report:
     removed: list[str] = field(default_factory=list)
     """Directories of crashed programs, removed just now."""
     trial: str = ""
+    warnings: list[str] = field(default_factory=list)
+    """What does not keep a sandbox from working: a log that cannot be written."""
     problems: list[str] = field(default_factory=list)
     """Why sandboxes do not start, or cannot be found; one sentence each."""
 
@@ -186,13 +188,24 @@ def _open_directory() -> Iterator[Path]:
         yield Path(directory)
 
 
+class _Trial(Progress):
+    """Notes what is not as it should be, though a sandbox starts."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def warned(self, sentence: str) -> None:
+        """Note it."""
+        self._report.warnings.append(sentence)
+
+
 async def _try(report: Report) -> None:
     """Start a sandbox and have it compute something."""
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("6 * 7")])  # type: ignore[no-untyped-call]
     try:
         with _open_directory() as directory:
             options = RunOptions(directory=directory, timeout=TRIAL_SECONDS)
-            result = await run_notebook(nb, None, options)
+            result = await run_notebook(nb, None, options, _Trial(report))
     except SandboxError as error:
         report.problems.append(f"a sandbox does not start: {error}")
         return
@@ -220,6 +233,8 @@ def _print(report: Report) -> None:
         say(Text(plain(f"Removed what a crashed program had left: {directory}")))
     if report.trial:
         say(Text(report.trial, style="green"))
+    for warning in report.warnings:
+        say(Text(plain(f"Warning: {warning}"), style="yellow"))
     for problem in report.problems:
         say(Text(plain(f"Problem: {problem}"), style="bold red"))
 

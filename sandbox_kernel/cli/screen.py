@@ -102,6 +102,10 @@ class Screen(Progress):
         """Say so, with the option in place of the limit's name: nobody sees it in the terminal else."""
         self.say(f"cell {cell.number}: {_LIMIT.sub(lambda found: f'({flags(found[1])[0]})', what)}", "yellow")
 
+    def warned(self, sentence: str) -> None:
+        """Say it, also when quiet."""
+        self.say(f"warning: {sentence}", "yellow")
+
     def error(self, output: NotebookNode) -> None:
         """Print the traceback of the cell that ended the run, unless it has been printed already."""
         if not self._log_output:

@@ -16,13 +16,26 @@ from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.wire import KernelExit
 
 Kind = Literal[
-    "memory", "deadline", "stopped", "cancelled", "shutdown", "output", "protocol", "crash", "exit", "lost"
+    "memory",
+    "deadline",
+    "stopped",
+    "cancelled",
+    "shutdown",
+    "output",
+    "audit",
+    "protocol",
+    "crash",
+    "exit",
+    "lost",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An end that somebody outside the wall asked for; or what was done to a cell alone (`output`: cut)."""
+    """An end that somebody outside the wall asked for, or a notice of something less.
+
+    `output`: a cell's was cut; `audit`: the log could not be written.
+    """
 
     kind: Kind
     sentence: str

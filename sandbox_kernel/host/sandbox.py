@@ -91,6 +91,7 @@ class Sandbox:
         self._log = KernelLog(log, self._masks)
         self._audit = audit or Audit()
         self._audit.hide = self._masks.text
+        self._audit.on_loss = lambda sentence: self.notices.append(Intent("audit", sentence))
         self._audit.on_failure = lambda sentence: self.kill(Intent("stopped", sentence))
         self._used = Usage()
         self._guard: Guard | None = None

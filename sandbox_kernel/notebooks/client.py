@@ -61,6 +61,8 @@ class CellClient(NotebookClient):
         self, nb: NotebookNode, *, heard: Callable[[int, NotebookNode], None], **traits: Any
     ) -> None:
         super().__init__(nb, kernel_manager_class=AsyncKernelManager, **traits)
+        self.warnings: list[str] = []
+        """What the user should know of the sandbox that has ended, once it is closed."""
         self._heard = heard
         self._heard_at = monotonic()
         self._watchers: set[asyncio.Task[Any]] = set()
@@ -90,7 +92,9 @@ class CellClient(NotebookClient):
         """Shut the kernel down and let go of everything; `now`: without asking it first."""
         self.shutdown_kernel = "immediate" if now else "graceful"
         if self.km is not None:
+            provisioner = getattr(self.km, "provisioner", None)
             await self._async_cleanup_kernel()
+            self.warnings = _sentences(provisioner, "audit")
 
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs, if there is a kernel."""
@@ -133,8 +137,7 @@ class CellClient(NotebookClient):
         return self._notices("output")
 
     def _notices(self, kind: str) -> list[str]:
-        notices = getattr(getattr(self.km, "provisioner", None), "notices", ())
-        return [str(notice.sentence) for notice in notices if notice.kind == kind]
+        return _sentences(getattr(self.km, "provisioner", None), kind)
 
     async def _known_death(self) -> Death | None:
         provisioner = getattr(self.km, "provisioner", None)
@@ -256,6 +259,11 @@ class CellClient(NotebookClient):
             yield
         finally:
             self._watchers.discard(task)
+
+
+def _sentences(provisioner: object, kind: str) -> list[str]:
+    notices = getattr(provisioner, "notices", ())
+    return [str(notice.sentence) for notice in notices if notice.kind == kind]
 
 
 def _is_idle(message: dict[str, Any]) -> bool:

@@ -44,3 +44,6 @@ class Progress:
 
     def cell_lost(self, cell: Cell, what: str) -> None:
         """Some of the cell's output was over a limit; `what`, a phrase of ours, says how much, and which."""
+
+    def warned(self, sentence: str) -> None:
+        """The kernel is gone, and something about its sandbox was not as it should be."""

@@ -353,6 +353,8 @@ class NotebookRun:
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(closing)
         closing.result()
+        for sentence in self._client.warnings:
+            self._progress.warned(sentence)
 
 
 async def _cancelled(task: asyncio.Task[Any]) -> None:

@@ -57,7 +57,7 @@ def test_a_run_leaves_its_provenance_and_no_secret(
 def test_a_kernelspec_names_a_secret(sandbox_kernel, tmp_path, monkeypatch) -> None:
     """`install` writes down names and sources, never a value."""
     monkeypatch.setenv("VARIABLE", CANARY)
-    done = sandbox_kernel("install", "--secret", "VARIABLE", "--secret", "FILE=file:token")
+    done = sandbox_kernel("install", "--name", "boxed", "--secret", "VARIABLE", "--secret", "FILE=file:token")
     assert done.returncode == 0, done.stderr
     text = next(tmp_path.rglob("kernel.json")).read_text()
     assert "canary" not in text
@@ -144,3 +144,15 @@ def test_a_required_log(sandbox_kernel, notebook, tmp_path, monkeypatch) -> None
     assert done.returncode == 2
     assert "/dev/null/log" in done.stderr
     assert not Path("a-executed.ipynb").exists()
+
+
+def test_a_log_that_cannot_be_written(sandbox_kernel, notebook, tmp_path, monkeypatch) -> None:
+    """`run` and `doctor` say so, once; nothing else changes."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    done = sandbox_kernel("run", notebook("a.ipynb", "1", "2"), "-q", "--engine", "bubblewrap")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("cannot be written") == 1
+    told = json.loads(sandbox_kernel("doctor", "--json", "--engine", "bubblewrap").stdout)
+    [warning] = told["warnings"]
+    assert str(tmp_path / "file") in warning

@@ -54,6 +54,8 @@ class Audit:
         self.settings = settings or AuditSettings()
         self.on_failure: Callable[[str], None] = lambda _: None
         """Called, from another thread, when a log that is required can be written no longer."""
+        self.on_loss: Callable[[str], None] = lambda _: None
+        """Gets the sentence that `warn` gets, for programs that show no log."""
         self.hide: Callable[[str], str] = str
         """Makes of code what may be kept of it."""
         self._kernel = kernel or Kernel()
@@ -162,6 +164,7 @@ class Audit:
     def _failed(self, error: OSError) -> None:
         reason = error.strerror or str(error)
         sentence = f"The audit log {self.settings.place} cannot be written: {reason}."
+        self.on_loss(sentence)
         self._warn(sentence)
         if self.settings.mode == "required":
             self.on_failure(f"{sentence} The administrator requires it.")
