@@ -179,7 +179,7 @@ class Front:
         # would drop silently at its own mark.
         socket.sndhwm = 0
         if iopub:
-            socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # each client gets its own iopub_welcome
+            socket.setsockopt(zmq.XPUB_MANUAL, 1)  # the tunnel subscribes each client, to greet it first
         else:
             socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a client that reconnects keeps its identity
         if self._info["transport"] == "ipc":

@@ -224,18 +224,31 @@ class Tunnel:
                         break
 
     def _take_from_client(self, channel: Channel) -> bool:
+        if channel is Channel.IOPUB:
+            return self._greet()
         try:
             parts = self._sockets[channel].recv_multipart(zmq.NOBLOCK)
         except zmq.Again:
             return False
         if channel is not Channel.HEARTBEAT:
             self._deadlines.asked(time.monotonic())
-        if channel is Channel.IOPUB:
-            if parts[0][:1] == b"\x01":
-                self._act([self._guard.welcome(parts[0][1:])])
-        else:
-            self._act(self._guard.from_client(channel, parts))
+        self._act(self._guard.from_client(channel, parts))
         return self._outbox.pending() < OUTBOX_LIMIT
+
+    def _greet(self) -> bool:
+        """Let the next client subscribe, and welcome it: nothing is published to it in between."""
+        iopub = self._sockets[Channel.IOPUB]
+        try:
+            asked = iopub.recv_multipart(zmq.NOBLOCK)[0]
+        except zmq.Again:
+            return False
+        self._deadlines.asked(time.monotonic())
+        if asked[:1] == b"\x01":
+            iopub.setsockopt(zmq.SUBSCRIBE, asked[1:])
+            self._publisher.send(self._guard.welcome(asked[1:]).parts)
+        elif asked[:1] == b"\x00":
+            iopub.setsockopt(zmq.UNSUBSCRIBE, asked[1:])
+        return True
 
     # The guest
 

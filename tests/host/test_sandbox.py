@@ -1,10 +1,12 @@
 """Promises of the sandbox's thread that no kernel is needed for."""
 
 import concurrent.futures
+import json
 import sys
 import threading
 
 import pytest
+import zmq
 from jupyter_client.blocking.client import BlockingKernelClient
 
 from sandbox_kernel.errors import StartError
@@ -13,6 +15,7 @@ from sandbox_kernel.host import kernel_log, registry, sandbox
 from sandbox_kernel.host.engines.memory import MemoryEngine
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.policy.fields import ONE_YEAR
+from sandbox_kernel.wire import Channel
 from tests.conformance.kernel import Kernel
 
 
@@ -156,4 +159,20 @@ def test_no_room_for_a_thread_is_told(directory, monkeypatch, no_leftovers):
     with pytest.raises(StartError, match="can't start new thread"):
         kernel.started.result(timeout=30)
     assert kernel.sandbox.ended.result(timeout=30).kind == "lost"
+    kernel.close()
+
+
+def test_the_first_that_a_client_hears_is_its_welcome(directory):
+    """Also from a kernel that is publishing: what comes before would be lost to who waits for the welcome."""
+    kernel = Kernel(MemoryEngine(), Policy(), directory)
+    kernel.client.execute("while True: display({'text/plain': 'x'}, raw=True)")
+    context = zmq.Context()
+    for _ in range(40):
+        socket = context.socket(zmq.SUB)
+        socket.subscribe(b"")
+        socket.connect(kernel.front.address(Channel.IOPUB))
+        assert socket.poll(30_000)
+        assert json.loads(socket.recv_multipart()[-4])["msg_type"] == "iopub_welcome"
+        socket.close(linger=0)
+    context.destroy(linger=0)
     kernel.close()
