@@ -129,7 +129,8 @@ def test_a_bomb_ends_at_the_limit(tmp_path, keeper, bomb):  # noqa: F811
     attacked = attack(FILL + bomb_code(bomb), tmp_path, memory=LIMIT, tmp=ROOM // 2)
     assert "took it all" not in attacked.out, attacked
     assert attacked.usage.oom_kills > 0, attacked
-    margin = 0 if kept_by_kernel() else LIMIT  # a watchdog comes late, by the milliseconds between two looks
+    # A watchdog comes late, by the milliseconds between two looks, and by what a busy machine adds to them.
+    margin = 0 if kept_by_kernel() else 2 * LIMIT
     assert attacked.usage.memory_bytes <= LIMIT + margin, attacked
 
 

@@ -264,21 +264,22 @@ def test_a_forked_child_leaves_the_kernel_alone():
 
 def test_ctrl_c_in_the_terminal_reaches_only_the_host():
     """The processes of a sandbox are in sessions of their own: a Ctrl-C in the terminal is not for them."""
+    before = children_in_our_session()  # those of other tests in this process
     with running():
         deadline = time.monotonic() + PATIENCE
-        while (here := children_in_our_session()) and time.monotonic() < deadline:
+        while (here := children_in_our_session() - before) and time.monotonic() < deadline:
             time.sleep(0.01)  # one that has just been forked leaves in a moment
         assert not here
 
 
-def children_in_our_session() -> list[int]:
-    here = []
+def children_in_our_session() -> set[int]:
+    here: set[int] = set()
     for path in Path("/proc/self/task").glob("*/children"):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             children = [int(pid) for pid in path.read_text().split()]
-            here += [
+            here |= {
                 pid for pid in children if os.getsid(pid) == os.getsid(0) or os.getpgid(pid) == os.getpgrp()
-            ]
+            }
     return here
 
 

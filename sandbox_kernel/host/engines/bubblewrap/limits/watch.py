@@ -67,8 +67,8 @@ class Watch:
         if not processes:
             return None
         self._killed &= {(process.pid, process.started) for process in processes}
-        self._uncover(processes)
         pause = LONGEST if self._memory is None else self._keep_memory(processes, self._memory)
+        self._uncover(processes)  # last: what is seen to be too much must not wait for it
         rest = self.cpu.update(sum(process.cpu_seconds for process in processes), began)
         if rest > 0:
             self._stopped = self._stop(processes)
