@@ -1,7 +1,7 @@
 """The rule for each MIME type of a display, a result, a page, an inspection."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 from sandbox_kernel.host.content.allowance import Allowance
@@ -15,8 +15,8 @@ from sandbox_kernel.host.content.libraries import (
     script,
     vega_figure,
 )
-from sandbox_kernel.host.content.markdown import Converter, is_plain
-from sandbox_kernel.host.content.svg import MAX_DRAWING, drawing
+from sandbox_kernel.host.content.markdown import MAX_CONVERTED, Converter, is_plain
+from sandbox_kernel.host.content.svg import MAX_DRAWING, MAX_ELEMENTS, MAX_NESTING, drawing
 from sandbox_kernel.host.content.texts import plain_tex, printable
 from sandbox_kernel.host.hygiene import Json
 
@@ -46,6 +46,20 @@ RECORDS: Final = re.compile(r"application/(?:papermill|scrapbook)\.[\w.+-]+")
 
 TEXTS: Final = frozenset((PLAIN, "application/vnd.jupyter.stdout", "application/vnd.jupyter.stderr"))
 
+_BOUNDS: Final = {
+    SVG: (
+        "[sandbox] An SVG is shown in the page if it is in order and has at most "
+        f"{MAX_DRAWING >> 20} MB, {MAX_ELEMENTS:,} elements and {MAX_NESTING} groups within groups. "
+        "A PNG of the same picture has no such limits."
+    ),
+    MARKDOWN: (
+        "[sandbox] Markdown with HTML or pictures is shown if it does not act, has at most "
+        f"{MAX_CONVERTED >> 10} KB, and takes, with what was shown before, little time to read. "
+        "Without HTML and pictures it has no such limits."
+    ),
+}
+"""What is to be known of what could not be shown as it is, when its text alone remains."""
+
 _BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 _ID = re.compile(r"[\w.:-]{1,255}")
 _VISIBLE = re.compile(r"<(?:img|audio|video|table|progress|meter|hr|li)\b|^[^<]*[^<\s]|>[^<]*[^<\s]")
@@ -67,9 +81,9 @@ class Bundles:
         if self._mode == "isolate" and self._libraries.keep_bundle(data):
             return {PLAIN: "[sandbox] BokehJS comes with each figure, in a frame of its own."}
         clean = {mime: value for mime in data if (value := self._one(mime, data[mime])) is not None}
-        clean |= self._acting(data)
-        if data and not clean:
-            clean[PLAIN] = self._left_out(data)
+        clean |= self._acting(data, clean)
+        if clean.keys() <= {PLAIN} and (notes := list(self._notes(data, clean))):
+            clean[PLAIN] = "\n".join((_joined(clean.get(PLAIN)) or "", *notes)).lstrip("\n")
         return data if clean == data else clean
 
     def _plain_only(self, data: Json) -> Json:
@@ -132,8 +146,8 @@ class Bundles:
             return value
         return None
 
-    def _acting(self, data: Json) -> Json:
-        """Return the HTML that stands for what may not be shown as what it is."""
+    def _acting(self, data: Json, clean: Json) -> Json:
+        """Return the HTML that stands for what may not be shown as what it is, and is not in `clean`."""
         markdown = _joined(data.get(MARKDOWN))
         if markdown is not None and not is_plain(markdown) and HTML not in data:
             converted = self._markdown.html(markdown)
@@ -141,16 +155,18 @@ class Bundles:
             return {HTML: shown} if shown is not None else {}
         if self._mode == "strip":
             return {}
-        shown = self._framed(lambda: self._figure(data))
+        shown = self._framed(lambda: self._figure(data, clean))
         return {HTML: shown} if shown is not None else {}
 
-    def _figure(self, data: Json) -> str | None:
+    def _figure(self, data: Json, clean: Json) -> str | None:
         """Return HTML that draws what came as data, or does what a script says; None if neither came."""
         for mime in data:
             if found := VEGA.fullmatch(mime):
                 return vega_figure(data[mime], found)
         drawn = _joined(data.get(SVG))
-        if drawn is not None and len(drawn) > MAX_DRAWING and HTML not in data:
+        if drawn is not None and clean.keys() <= {
+            PLAIN
+        }:  # no picture of it, nor the SVG, may stand in the page
             return drawn
         if PLOTLY in data:
             return self._libraries.plotly_figure(data[PLOTLY])
@@ -160,6 +176,14 @@ class Bundles:
             return code and self._libraries.bokeh_figure(code)
         place = '<div id="output"></div>' if "element" in code else ""
         return place + script(f"var element = document.getElementById('output'); {code}")
+
+    def _notes(self, data: Json, clean: Json) -> Iterator[str]:
+        """Yield why nothing is left of the bundle, or only the text that came with what was to be seen."""
+        if not clean and data:
+            yield self._left_out(data)
+        for mime in (SVG, MARKDOWN):
+            if mime in data:
+                yield _BOUNDS[mime]
 
     def _left_out(self, data: Json) -> str:
         kinds = ", ".join(sorted(mime[:80] for mime in data))

@@ -2,8 +2,10 @@
 
 import pytest
 
+from sandbox_kernel.host.content.allowance import MAX_FRAMES, MAX_READ
 from sandbox_kernel.host.content.bundle import Bundles
-from sandbox_kernel.host.content.svg import MAX_DRAWING
+from sandbox_kernel.host.content.markdown import MAX_CONVERTED
+from sandbox_kernel.host.content.svg import MAX_DRAWING, MAX_ELEMENTS
 
 FRAME = '<iframe sandbox="allow-scripts"'
 HARMLESS = [
@@ -52,14 +54,49 @@ def test_what_acts_is_framed(data):
     assert shown["text/html"].startswith(FRAME)
 
 
-def test_a_picture_that_is_too_large_has_a_frame_of_its_own():
-    """Nothing is lost of a plot with very many points, but where no frames are."""
-    svg = '<svg xmlns="http://www.w3.org/2000/svg">' + "<g></g>" * (MAX_DRAWING // 7) + "</svg>"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg">{}</svg>'
+UNDRAWN = {
+    "large": SVG.format("<g></g>" * (MAX_DRAWING // 7)),
+    "of many parts": SVG.format("<g/>" * MAX_ELEMENTS),
+    "deep": SVG.format("<g>" * 300 + "</g>" * 300),
+    "broken": SVG.format("<g>"),
+}
+
+
+@pytest.mark.parametrize("svg", UNDRAWN.values(), ids=UNDRAWN)
+def test_a_picture_that_cannot_be_checked_has_a_frame_of_its_own(svg):
+    """Nothing is lost of a plot with very many points; where no frames are, a note says what is shown."""
     figure = {"image/svg+xml": svg, "text/plain": "<Figure>"}
     shown = Bundles("isolate").shown(figure)
     assert shown.keys() == {"text/plain", "text/html"}
     assert shown["text/html"].startswith(FRAME)
-    assert Bundles("strip").shown(figure) == {"text/plain": "<Figure>"}
+    for data in figure, {"image/svg+xml": svg}:
+        shown = Bundles("strip").shown(data)
+        assert shown.keys() == {"text/plain"}
+        assert shown["text/plain"].startswith(data.get("text/plain", "[sandbox]"))
+        assert "100,000 elements" in shown["text/plain"]
+    assert Bundles("strip").shown(figure | {"image/png": "AAAA"}).keys() == {"image/png", "text/plain"}
+    assert Bundles("isolate").shown(figure | {"image/png": "AAAA"}).keys() == {"image/png", "text/plain"}
+
+
+@pytest.mark.parametrize("mode", ["isolate", "strip"])
+def test_a_picture_too_many_is_told_of(mode):
+    """What neither may be written anew nor has room for a frame leaves a note."""
+    bundles = Bundles(mode)
+    bundles.allowance.read(MAX_READ)
+    bundles.allowance.charge_frame(MAX_FRAMES)
+    shown = bundles.shown({"image/svg+xml": SVG.format(""), "text/plain": "<Figure>"})
+    assert shown["text/plain"].startswith("<Figure>\n[sandbox] An SVG is shown")
+
+
+@pytest.mark.parametrize("mode", ["isolate", "strip"])
+def test_markdown_that_cannot_be_checked_is_told_of(mode):
+    """Its text alone would not say that there was anything to see."""
+    long = "<b>x</b> " * MAX_CONVERTED
+    shown = Bundles(mode).shown({"text/markdown": long, "text/plain": ["<Mark", "down>"]})
+    assert shown.keys() == {"text/plain"}
+    assert shown["text/plain"].startswith("<Markdown>\n[sandbox] Markdown with HTML")
+    assert "64 KB" in Bundles(mode).shown({"text/markdown": long})["text/plain"]
 
 
 @pytest.mark.parametrize("data", ACTING, ids=lambda data: list(data)[-1])

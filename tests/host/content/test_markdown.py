@@ -1,8 +1,10 @@
 """Markdown that only describes is recognised."""
 
+import time
+
 import pytest
 
-from sandbox_kernel.host.content.markdown import MAX_CONVERTED, MAX_SECONDS, Converter, is_plain
+from sandbox_kernel.host.content.markdown import AT_ONCE, MAX_CONVERTED, Converter, is_plain
 
 PLAIN = [
     "# title\n\n- *one*\n- `two`\n\n> quoted & said, R&D",
@@ -43,10 +45,39 @@ def test_other_markdown_is_not(text):
     assert isinstance(Converter().html(text), str)
 
 
-def test_there_is_an_end_to_it():
-    """A very long text is not converted, nor is any after what took very long."""
+ENDLESS = {
+    "pictures": "![" * (MAX_CONVERTED // 2),
+    "brackets": "[" * MAX_CONVERTED,
+    "table": "|a" * 250 + "\n" + "|-" * 250 + "\n" + "|\n" * (MAX_CONVERTED // 2 - 600),
+}
+
+
+def test_a_long_text_is_not_converted():
+    """Its time would grow faster than its length."""
+    assert Converter().html("x" * MAX_CONVERTED)
     assert Converter().html("x" * (MAX_CONVERTED + 1)) is None
-    assert Converter(MAX_SECONDS + 1).html("x") is None
-    converter = Converter()
-    assert converter.html("x")
-    assert 0 < converter._spent < MAX_SECONDS
+
+
+@pytest.mark.parametrize("text", ENDLESS.values(), ids=ENDLESS)
+def test_what_takes_long_is_given_up(text):
+    """However often it is shown, and though it is short enough, it takes little of this process's time."""
+    converter = Converter(AT_ONCE / 10)  # what even a fast machine needs more than
+    began = time.thread_time()
+    assert [converter.html(text) for _ in range(20)] == [None] * 20
+    assert time.thread_time() - began < 2 * AT_ONCE  # unbounded: about twenty seconds
+
+
+def test_what_takes_long_adds_up():
+    """What is shown again and again has the time of one text."""
+    converter, text = Converter(AT_ONCE / 10), "*a*b_\n\n" * 200
+    assert None in (converter.html(text) for _ in range(1000))
+
+
+def test_time_comes_back():
+    """After a while there is some again, and never more than at the beginning."""
+    now = time.monotonic()
+    assert Converter(0, now).html("x") is None
+    assert Converter(0, now - 10).html("x")
+    rested = Converter(0, now - 10_000)
+    assert rested.html("x")
+    assert 0 < rested._left < AT_ONCE
