@@ -170,6 +170,8 @@ def test_counts_are_whole(field):
         (KERNELSPEC, {"qqqqqqq": 1}, ["qqqqqqq", "memory", "cell_timeout"]),
         (KERNELSPEC, {"MEMORY": "1g"}, ['did you mean "memory"?']),
         (KERNELSPEC, {7: "1g"}, ['"7"']),
+        (KERNELSPEC, {"output_limit": "1m"}, ['did you mean "output"?']),
+        ("--{option}", {"message-limit": "1m"}, ["did you mean --message?"]),
     ],
 )
 def test_unknown_setting(source, settings, words):
@@ -392,7 +394,8 @@ def test_every_field_can_be_bound():
         ("/a, /b:rw", ("/a:ro", "/b:rw")),
         ("/srv/data,/srv/data:ro", ("/srv/data:ro",)),
         ("//srv///data/", ("/srv/data:ro",)),
-        ("/srv/with:colon", ("/srv/with:colon:ro",)),
+        ("/srv/with:colon:ro", ("/srv/with:colon:ro",)),
+        ("/srv/with:colon/deep", ("/srv/with:colon/deep:ro",)),
         ("", ()),
         ([], ()),
     ],
@@ -425,6 +428,19 @@ def test_mounts(written, mounts):
 def test_mounts_that_hollow_out_the_wall(written):
     """The root, the kernel's own trees and paths that climb are refused."""
     assert "mounts" in refusal({"mounts": written})
+
+
+@pytest.mark.parametrize("mode", ["rx", "RW", "r", "", "z"])
+def test_a_mount_with_an_unknown_mode(mode):
+    """It is refused as such, rather than taken for a path of that name."""
+    words = refusal({"mounts": f"/srv/data:{mode}"})
+    assert f"there is no mode '{mode}'" in words
+    assert ":ro or :rw" in words
+
+
+def test_a_mount_has_the_same_path_inside():
+    """What programs for containers write, HERE:THERE, is no path with a colon."""
+    assert "write '/srv/data' alone" in refusal({"mounts": "/srv/data:/data"})
 
 
 @pytest.mark.parametrize("written", ["A=b", "1A", "A-B", "JPY_PARENT_PID", "IPYTHONDIR", "A B", [None]])

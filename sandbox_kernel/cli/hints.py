@@ -51,6 +51,13 @@ def _network(_policy: Policy) -> str:
     return "a sandbox has no network; fetch data and install packages outside, into the same environment."
 
 
+def _install(_policy: Policy) -> str:
+    return (
+        "a sandbox has no network, and its packages are read-only: install them outside, into the same "
+        "environment (or image)."
+    )
+
+
 def _input(_policy: Policy) -> str:
     return (
         "nobody can answer input() in a run: write the value into the notebook, "
@@ -81,6 +88,7 @@ _HINTS: tuple[tuple[re.Pattern[str], _Hint], ...] = tuple(
             _network,
         ),
         (r"^ModuleNotFoundError\b", _packages),
+        (r"^CalledProcessError: .*\b(?:pip3?|uv|conda|mamba)\b.*\binstall\b", _install),
         (r"^StdinNotImplementedError\b", _input),
         (r"^FileNotFoundError: \[Errno 2\]", _no_files),
     )

@@ -5,13 +5,16 @@ them, so a command line, a kernelspec and an environment variable mean the same.
 is a mount's path, which may be relative to where the command runs.
 """
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.policy import (
     ENVIRONMENT_PREFIX,
     FIELD_NAMES,
@@ -100,7 +103,10 @@ def _absolute(mount: str) -> str:
     """Return a mount with ./x and ~ filled in: only a command line knows what they are relative to."""
     head, colon, mode = mount.strip().rpartition(":")
     path, ending = (head, colon + mode) if head and mode in ("ro", "rw") else (mount.strip(), "")
-    return _from_here(path) + ending
+    full = _from_here(path)
+    if not ending and ":" in full and ":" not in path:  # a colon of ours is no beginning of a mode
+        ending = ":ro"
+    return full + ending
 
 
 def _absolute_secret(secret: str) -> str:
@@ -151,3 +157,18 @@ def to_environment(settings: Mapping[str, str]) -> Policy:
             )
     os.environ.update({ENVIRONMENT_PREFIX + name.upper(): value for name, value in settings.items()})
     return policy
+
+
+@contextlib.contextmanager
+def naming_options(settings: Mapping[str, str]) -> Iterator[None]:
+    """Name the option where what was given as one is refused later: by then it is in the environment.
+
+    :raises PolicyError: as raised within.
+    """
+    try:
+        yield
+    except PolicyError as error:
+        sentence = str(error)
+        for name in settings:
+            sentence = re.sub(rf"\b{ENVIRONMENT_PREFIX}{name.upper()}\b", flags(name)[0], sentence)
+        raise PolicyError(sentence) from error

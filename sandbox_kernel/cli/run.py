@@ -84,7 +84,8 @@ def command(  # noqa: PLR0913 -- one parameter per option
     where = places(notebook, output_arguments, output, inplace=inplace, cwd=cwd)
     nb = read_notebook(where.notebook) if where.notebook else parse_notebook(sys.stdin.read(), where.name)
     _check_language(nb, where, kernel)
-    policy = _policy_for(kernel or DEFAULT_KERNEL, policy_options.given(ctx))
+    settings = policy_options.given(ctx)
+    policy = _policy_for(kernel or DEFAULT_KERNEL, settings)
     options = RunOptions(
         kernel=kernel or DEFAULT_KERNEL,
         directory=where.directory,
@@ -99,7 +100,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
     if kernel is None and not quiet:
         _remark_on_kernel(screen, nb)
     run = NotebookRun(nb, where.destination, options, screen)
-    with screen.watching():
+    with policy_options.naming_options(settings), screen.watching():
         result = asyncio.run(_execute(run))
     if where.target is None:
         sys.stdout.write(to_text(for_saving(nb)))

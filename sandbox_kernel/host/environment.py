@@ -25,6 +25,15 @@ NEVER: Final = frozenset({"JPY_PARENT_PID", "JPY_SESSION_NAME"})
 OURS: Final = frozenset({"IPYTHONDIR"})
 """Where the guest writes ipykernel's profile: never to a folder of the host's."""
 
+OFFLINE: Final = {
+    # What pip prints first is where it looks: the one place where it can be told to say why it finds nothing.
+    "PIP_INDEX_URL": "https://a-sandbox-has-no-network.invalid/install-packages-outside-of-it",
+    "PIP_RETRIES": "0",  # else it waits eight seconds for a network to come up
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "UV_OFFLINE": "1",  # uv has words of its own for it
+}
+"""What makes installers say at once that they cannot reach anything; a policy's `env` may name others."""
+
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -50,7 +59,7 @@ def kernel_environment(
     `host` is where the variables that `policy.env` names are taken from; `user_base` is the
     directory of the user's own packages (``pip install --user``), where the interpreter uses one.
     """
-    environment = _base(launch.argv[0]) | _threads(policy.cpus)
+    environment = _base(launch.argv[0]) | OFFLINE | _threads(policy.cpus)
     if user_base is not None:
         environment["PYTHONUSERBASE"] = user_base
     environment |= {name: host[name] for name in policy.env if name in host and name not in OURS}

@@ -258,6 +258,7 @@ def mount(entry: str) -> str:
     :raises UnusableError: the path is not absolute and plain, or would hollow out the wall.
     """
     path, mode = _split(entry)
+    _refuse_modes(entry, path)
     pure = PurePosixPath(path)
     if not pure.is_absolute() or ".." in pure.parts or "\0" in path:
         raise UnusableError(
@@ -281,6 +282,25 @@ def _split(entry: str) -> tuple[str, str]:
     """Return path and mode of an entry; read-only where it does not say."""
     head, _, tail = entry.rpartition(":")
     return (head, tail) if head and tail in {"ro", "rw"} else (entry, "ro")
+
+
+def _refuse_modes(entry: str, path: str) -> None:
+    """Refuse "/x:rx", and "/x:/y" as container programs have it, which would be taken for a path's name.
+
+    :raises UnusableError: what follows a colon is neither a mode, nor followed by one.
+    """
+    head, colon, tail = path.rpartition(":")
+    if not colon or path != entry:  # it ends in a mode: then all before it is the path
+        return
+    if tail.startswith("/"):
+        raise UnusableError(
+            f"has {entry!r:.80}: what is shared has the same path inside, so write {head!r:.80} alone"
+        )
+    if "/" not in tail:
+        raise UnusableError(
+            f"has {entry!r:.80}: there is no mode {tail!r:.20}; after a mount's path comes :ro or :rw "
+            f"(also where the path itself ends in {':' + tail!r:.20})"
+        )
 
 
 def _whole(text: str) -> int:

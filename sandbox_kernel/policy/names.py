@@ -49,7 +49,8 @@ def refuse_unknown(names: Iterable[object], known: Iterable[str], source: str) -
 
 def _unknown(name: str, known: tuple[str, ...], source: str) -> str:
     lowered = {word.lower(): word for word in known}
-    near = [lowered[word] for word in get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)]
+    meant = name.lower().removesuffix("limit").rstrip("_-")  # some options are called --output-limit
+    near = [lowered[word] for word in get_close_matches(meant, lowered, n=1, cutoff=0.5)]
     spelling = spelled(source, near[0]) if near and "{" in source else "".join(f'"{word}"' for word in near)
     advice = f"did you mean {spelling}?" if near else f"there are: {', '.join(known)}."
     return f"{spelled(source, name)} is not a setting of a sandbox; {advice}"

@@ -1,5 +1,7 @@
 """Hints after errors that the wall has probably caused."""
 
+from pathlib import Path
+
 import pytest
 
 from sandbox_kernel.cli.hints import hint
@@ -28,6 +30,11 @@ from tests.cli.test_run import Notebook
         ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", "no network"),
         ("ModuleNotFoundError", "No module named 'seaborn'", "outside the sandbox"),
         ("FileNotFoundError", "[Errno 2] No such file or directory: '/data/x.csv'", "--mount"),
+        (
+            "CalledProcessError",
+            "Command '['/venv/bin/python', '-m', 'pip', 'install', 'x']' returned non-zero exit status 1.",
+            "install them outside",
+        ),
     ],
 )
 def test_hints(name: str, text: str, words: str) -> None:
@@ -68,3 +75,25 @@ def test_hint_for_a_kernel_with_a_policy_of_its_own(sandbox_kernel: Run, noteboo
     assert "hint: this kernel may use 200 MiB; --memory allows more (options of `sandbox-kernel install" in (
         done.stderr
     )
+
+
+def test_a_refusal_names_the_option_that_was_given(
+    sandbox_kernel: Run, notebook: Notebook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Options reach the kernel through the environment; who gave one is not told of a variable."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "jupyter_config.py").write_text("c.SandboxProvisioner.max_memory = '512m'")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
+    source = notebook("a.ipynb", "1")
+    done = sandbox_kernel("run", source, "--memory", "2g")
+    assert done.returncode == 2
+    assert "sandbox-kernel: --memory asks for 2 GiB; the administrator allows at most 512 MiB" in done.stderr
+    monkeypatch.setenv("SANDBOX_KERNEL_MEMORY", "2g")
+    assert "sandbox-kernel: SANDBOX_KERNEL_MEMORY asks for 2 GiB" in sandbox_kernel("run", source).stderr
+
+
+def test_pip_says_at_once_that_there_is_no_network(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """It ends in an error as everywhere without a network, but not after waiting, nor without the reason."""
+    done = sandbox_kernel("run", notebook("a.ipynb", "!pip install x-y-z-of-nobody"), "-q", "--log-output")
+    assert "Looking in indexes: https://a-sandbox-has-no-network" in done.stdout
+    assert "Retrying" not in done.stdout

@@ -69,6 +69,7 @@ def test_mounts_may_be_relative(
         (["--cell-timeout", "-1"], "--cell-timeout: '-1'"),
         (["--workspace", "all"], "--workspace: 'all' is not one of none, ro, rw"),
         (["--mount", "/a/../b"], "--mounts"),
+        (["--mount", "/a:rx"], "there is no mode 'rx'; after a mount's path comes :ro or :rw"),
         (["--profile", "lax"], "--profile: 'lax'"),
     ],
 )

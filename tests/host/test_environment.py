@@ -51,6 +51,13 @@ def test_libraries_see_the_granted_processors(cpus, threads):
     assert {inside[name] for name in names} == {threads}
 
 
+def test_installers_are_told_that_there_is_no_network():
+    """They say so at once, unless the policy or the launch names another place to look in."""
+    assert "a-sandbox-has-no-network" in environment()["PIP_INDEX_URL"]
+    assert environment()["PIP_RETRIES"] == "0"
+    assert environment(env={"PIP_INDEX_URL": "file:///data"})["PIP_INDEX_URL"] == "file:///data"
+
+
 def test_the_interpreters_programs_come_first():
     """PATH begins with the interpreter's own directory, once, and ends with the system's."""
     assert environment()["PATH"] == "/opt/venv/bin:/usr/local/bin:/usr/bin:/bin"

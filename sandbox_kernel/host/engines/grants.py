@@ -104,7 +104,12 @@ class Opened:
             self.fd = -1
 
 
-_MOUNT_ADVICE: Final = "mount what lies in one of the allowed trees (allowed_mounts)"
+_FOLDER_ADVICE: Final = (
+    "put the notebook in a folder of its own, "
+    "or share none (--workspace none, or SANDBOX_KERNEL_WORKSPACE=none)"
+)
+_MOUNT_ADVICE: Final = "mount a folder that holds what is needed and nothing else"
+_TREES_ADVICE: Final = "mount what lies in one of the allowed trees (allowed_mounts)"
 
 
 def open_grants(policy: Policy, directory: Path) -> list[Opened]:
@@ -122,10 +127,11 @@ def open_grants(policy: Policy, directory: Path) -> list[Opened]:
     opened: list[Opened] = []
     try:
         for path, writable in sorted(wanted.items()):
-            opened.append(one := open_grant(path, writable=writable))
+            advice = _MOUNT_ADVICE if path in mounts else _FOLDER_ADVICE
+            opened.append(one := open_grant(path, writable=writable, advice=advice))
             if path in mounts and not policy.may_mount(one.grant.real, writable=writable):
                 _refuse(
-                    path, f"leads to {one.grant.real}, which the administrator does not allow", _MOUNT_ADVICE
+                    path, f"leads to {one.grant.real}, which the administrator does not allow", _TREES_ADVICE
                 )
         _judge_links(opened)
     except BaseException:
@@ -153,8 +159,8 @@ def close_all(opened: Iterable[Opened]) -> None:
         one.close()
 
 
-def open_grant(path: str, *, writable: bool) -> Opened:
-    """Open one directory or file and judge where it leads.
+def open_grant(path: str, *, writable: bool, advice: str = _FOLDER_ADVICE) -> Opened:
+    """Open one directory or file and judge where it leads; `advice` completes a refusal.
 
     :raises WorkspaceError: it does not exist, or must not be granted.
     """
@@ -168,7 +174,7 @@ def open_grant(path: str, *, writable: bool) -> Opened:
         status, real = os.fstat(fd), str(Path(f"/proc/self/fd/{fd}").readlink())
         _judge_kind(path, status.st_mode)
         for place in dict.fromkeys((path, real)):
-            judge(place, homes(status.st_uid))
+            judge(place, homes(status.st_uid), advice)
     except BaseException:
         os.close(fd)
         raise
@@ -195,12 +201,11 @@ def _home(uid: int) -> str:
         return ""
 
 
-def judge(path: str, known_homes: Iterable[str]) -> None:
+def judge(path: str, known_homes: Iterable[str], advice: str = _FOLDER_ADVICE) -> None:
     """Refuse a path that must not be granted; looks at its text only.
 
     :raises WorkspaceError: says which rule it breaks and what to do.
     """
-    advice = "put the notebook in a folder of its own, or share none (SANDBOX_KERNEL_WORKSPACE=none)"
     kept = tuple(known_homes)
     for home in kept:
         if is_within(home, path):
