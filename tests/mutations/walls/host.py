@@ -143,8 +143,8 @@ VARIABLES = (
         "environment-from-nothing",
         "Nothing of the host's environment goes in unless it is named.",
         ENVIRONMENT,
-        "environment = _base(launch.argv[0]) | _threads(policy.cpus)",
-        "environment = dict(host) | _base(launch.argv[0]) | _threads(policy.cpus)",
+        "environment = _base(launch.argv[0]) | OFFLINE | _threads(policy.cpus)",
+        "environment = dict(host) | _base(launch.argv[0]) | OFFLINE | _threads(policy.cpus)",
         within("host/test_environment.py", "test_nothing_of_the_host_goes_in"),
     ),
     Mutation(
