@@ -5,9 +5,10 @@ neither harm the kernel nor wait for an answer that cannot come.
 """
 
 from sandbox_kernel.host.hooks import Observer
-from sandbox_kernel.host.hygiene import MAX_HEADER, Json, UncleanMessageError, clean_header, read_object
+from sandbox_kernel.host.hygiene import MAX_HEADER, clean_header
 from sandbox_kernel.host.jupyter import MalformedMessageError, RawMessage, Signer
 from sandbox_kernel.host.ledger import Ledger, Request
+from sandbox_kernel.host.parts import Json, UncleanMessageError, read_object
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.wire import Channel
 

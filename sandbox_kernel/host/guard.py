@@ -1,9 +1,9 @@
 """Every rule for the messages that cross the wall, and no I/O.
 
 Feed it what a client or the guest has sent; it returns what is to be sent on, and to whom.
-What comes out of a sandbox is hostile: the kernel's key is in the hands of user code, so a
-signature proves nothing but good order, and each message is read, checked against the
-requests that were really made, repaired to what clients can hold, and charged to a budget.
+What comes out of a sandbox is hostile: user code can say whatever its kernel can. So each
+message is read, checked against the requests that were really made, repaired to what clients
+can hold, and charged to a budget.
 
 What a guard holds, whatever its kernel sends, is one message under way, the ledger (which
 clients write) and the budget's few numbers.
@@ -18,14 +18,10 @@ from sandbox_kernel.host.admission import Admission
 from sandbox_kernel.host.budget import Budget
 from sandbox_kernel.host.deaths import Death
 from sandbox_kernel.host.hooks import Cell, Filter, Observer
-from sandbox_kernel.host.hygiene import (
-    MAX_HEADER,
-    Json,
-    UncleanMessageError,
-    read_object,
-)
+from sandbox_kernel.host.hygiene import MAX_HEADER
 from sandbox_kernel.host.jupyter import EMPTY, MalformedMessageError, RawMessage, Signer
 from sandbox_kernel.host.ledger import Ledger, Request
+from sandbox_kernel.host.parts import Json, UncleanMessageError, read_object
 from sandbox_kernel.host.reading import Envelope, Reader
 from sandbox_kernel.host.secrets.masks import Masks
 from sandbox_kernel.host.speech import Action, Speech, ToClient, ToGuest, error
@@ -77,7 +73,6 @@ class Guard:
         policy: Policy,
         *,
         outer: bytes,
-        inner: bytes,
         filters: Sequence[Filter] = (),
         observer: Observer | None = None,
         masks: Masks | None = None,
@@ -96,11 +91,10 @@ class Guard:
         """Told what a cell's output has lost, before clients hear that the cell is idle."""
         self._policy = policy
         self._observer = observer or Observer()
-        self._inner = Signer(inner)
         signer = Signer(outer)
         self._speech = Speech(signer)
         self._admission = Admission(policy, self.ledger, outer=signer, observer=self._observer)
-        self._reader = Reader(self.ledger, outer=signer, inner=self._inner, filters=filters, masks=masks)
+        self._reader = Reader(self.ledger, outer=signer, filters=filters, masks=masks)
         self._death: Death | None = None
         self._info: Json = {"status": "ok", "language_info": {"name": "python", "file_extension": ".py"}}
         """What the kernel said of itself last."""
@@ -134,7 +128,7 @@ class Guard:
         if request.msg_type != "input_reply":
             self.ledger.enter(request)
         self.shutdown_requested |= request.msg_type == "shutdown_request"
-        yield ToGuest(channel, self._inner.parts(raw))
+        yield ToGuest(channel, raw.parts())
 
     def _beat_of_client(self, parts: tuple[Part, ...]) -> Iterator[Action]:
         if len(parts) > MAX_BEAT_PARTS or sum(map(len, parts)) > MAX_BEAT:  # it needs no key to send one

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from sandbox_kernel.host.hygiene import Json
 from sandbox_kernel.host.ledger import Request
+from sandbox_kernel.host.parts import Json
 
 Filter: TypeAlias = Callable[[str, Json], Json]
 """Takes a message's type and its content, already of the right shape; returns the content that clients get.

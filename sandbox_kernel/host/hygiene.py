@@ -1,165 +1,35 @@
-r"""What a hostile kernel may say: read, checked, and repaired where that is safe.
+"""What a hostile kernel may say: headers and contents, repaired where that is safe.
 
-Clients (nbclient, nbformat, Jupyter Server) trust their kernels. They raise on a lone
-surrogate, on deep JSON, on a MIME bundle that is no dictionary; some of it only when the
-notebook is saved, hours later. So what leaves the guard is always plain JSON: objects where
-objects belong, no NaN, no lone surrogates, no nesting beyond MAX_DEPTH. A content that needs
-no repair keeps its bytes.
+Clients (nbclient, nbformat, Jupyter Server) trust their kernels. They raise on a MIME bundle that
+is no dictionary, on a date that is none; some of it only when the notebook is saved, hours later.
+So what leaves the guard has the fields and types that clients rely on. What JSON is let in at all
+is `parts`' to say.
 """
 
-import json
-import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from sandbox_kernel.host.jupyter import PROTOCOL_VERSION
+from sandbox_kernel.host.parts import Json, UncleanMessageError
 
 MAX_HEADER = 64 * 1024
 """Bytes of a header, parent or metadata: real ones stay below 2 KiB; widgets' metadata below 16."""
 
-MAX_DEPTH = 128
-"""Nesting of JSON: far above any notebook (Vega reaches about 20), far below Python's recursion limit."""
-
 MAX_METADATA = 1 << 20
 """Bytes of a message's metadata: widths, sizes, an execution's timing."""
-
-MAX_CONTAINERS = 250_000
-"""Arrays and objects in one part: each costs a reader a hundred bytes or more, and a sender two."""
-
-MAX_VALUES = 4_000_000
-"""Commas in one part, that is, values: four series of a million points, some 130 MB to a reader."""
 
 MAX_PROMPT = 10_000
 """Characters of a question: it stands on one line, or a few."""
 
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
-"""A string of JSON; also one that does not end, or the search for its end would begin again at each quote."""
-_BRACKET = re.compile(rb"[\[{}\]]")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}T")
 _VERSION = re.compile(r"5\.\d{1,2}")
 _JSON_MIME = re.compile(r"application/(.*\+)?json")
 _FILE_EXTENSION = re.compile(r"\.[A-Za-z0-9_]{1,16}")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
-Json = dict[str, Any]
 
 STATES = ("busy", "idle", "starting")
 """What a kernel may say of itself. That it is dead is its host's to say: clients give it up."""
-
-
-class UncleanMessageError(Exception):
-    """A part that cannot be repaired; says which and why."""
-
-
-class _Numbers:
-    """Reads the numbers of one part; notes whether one had to be replaced (by null)."""
-
-    def __init__(self) -> None:
-        self.replaced = False
-
-    def constant(self, _: str) -> None:
-        self.replaced = True
-
-    def real(self, text: str) -> float | None:
-        value = float(text)
-        if math.isfinite(value):
-            return value
-        self.replaced = True
-        return None
-
-
-class _NotFiniteError(Exception):
-    """A number that JSON does not know."""
-
-
-def _refuse(text: str) -> float:
-    raise _NotFiniteError(text)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else _refuse(text)
-
-
-_FINITE = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
-"""Made once, for most parts are small: to make one costs more than to read a header with it."""
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
-def read_object(part: bytes, what: str, *, limit: int | None = None) -> tuple[Json, bytes]:
-    """Return a JSON object and the bytes that may be passed on for it.
-
-    :raises UncleanMessageError: not a JSON object, too large, or too deep.
-    """
-    if limit is not None and len(part) > limit:
-        raise UncleanMessageError(f"{what} of {len(part)} bytes")
-    _check_structure(part, what)
-    numbers = _Numbers()
-    try:
-        text = part.decode()
-        try:
-            value = _FINITE.decode(text)
-        except _NotFiniteError:
-            value = json.loads(text, parse_constant=numbers.constant, parse_float=numbers.real)
-    except (ValueError, RecursionError) as error:
-        raise UncleanMessageError(f"{what} that is no JSON") from error
-    if not isinstance(value, dict):
-        raise UncleanMessageError(f"{what} that is no JSON object")
-    if numbers.replaced or (b"\\" in part and _SURROGATE.search(part)):
-        value = scrub(value)
-        part = json_bytes(value)
-    return value, part
-
-
-def json_bytes(value: Json) -> bytes:
-    """Return the value as JSON in UTF-8: no longer than what it was read from, or hardly."""
-    return _ENCODER.encode(value).encode(errors="replace")
-
-
-def _check_structure(part: bytes, what: str) -> None:
-    """Refuse what would take a parser deep, or a reader gigabytes, before either meets it.
-
-    Counting bytes is exact enough where there are few; only where not are strings left out.
-    """
-    few = not _more_than(MAX_DEPTH // 2, b"[", part) and not _more_than(MAX_DEPTH // 2, b"{", part)
-    if few and (len(part) <= MAX_VALUES or part.count(b",") <= MAX_VALUES):
-        return
-    bare = _STRING.sub(b"", part)
-    if bare.count(b"[") + bare.count(b"{") > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:
-        raise UncleanMessageError(f"{what} of too many values")
-    depth = 0
-    for bracket in _BRACKET.finditer(bare):
-        depth += 1 if bracket[0] in b"[{" else -1
-        if depth < 0:  # so there are no more closing ones than were counted
-            raise UncleanMessageError(f"{what} that is no JSON")
-        if depth > MAX_DEPTH:
-            raise UncleanMessageError(f"{what} nested more than {MAX_DEPTH} deep")
-
-
-def _more_than(count: int, byte: bytes, part: bytes) -> bool:
-    """Return whether there are more such bytes: to find few is ten times as fast as to count them."""
-    at = -1
-    for _ in range(count + 1):
-        at = part.find(byte, at + 1)
-        if at < 0:
-            return False
-    return True
-
-
-def scrub(value: Any) -> Any:
-    """Return the value with every lone surrogate replaced by U+FFFD."""
-    if isinstance(value, str):
-        return _LONE_SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [scrub(item) for item in value]
-    if isinstance(value, dict):
-        return {scrub(key): scrub(item) for key, item in value.items()}
-    return value
 
 
 def clean_header(header: Json) -> Json:

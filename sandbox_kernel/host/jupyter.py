@@ -2,21 +2,22 @@
 
 A message is `[identities…, <IDS|MSG>, signature, header, parent, metadata, content,
 buffers…]` (https://jupyter-client.readthedocs.io/en/stable/messaging.html). The signature
-covers the four JSON parts. Two keys are in use: the *outer* one between the clients and
-the guard, and the *inner* one between the guest's relay and the kernel, which user code
-can read. A message that crosses is checked with one and signed with the other; what nobody
-needs to read stays the bytes that it was.
+covers the four JSON parts. Its key lies between the clients and the guard and never goes inside.
+There messages are not signed: user code could read any key that the kernel has, so that a
+signature would prove nothing, and making and checking one takes as long as reading the message.
+What crosses the wall is signed or checked on this side; what nobody needs to read stays the
+bytes that it was.
 """
 
 import hashlib
 import hmac
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from sandbox_kernel.host.parts import json_bytes
 from sandbox_kernel.wire import Part
 
 DELIMITER = b"<IDS|MSG>"
@@ -66,6 +67,10 @@ class RawMessage:
         """Bytes of all that the sender chose freely."""
         return sum(map(len, self.signed_parts)) + sum(map(len, self.buffers))
 
+    def parts(self, signature: bytes = b"") -> tuple[Part, ...]:
+        """Return the message as multipart bytes with this signature, whatever its own was."""
+        return (*self.identities, DELIMITER, signature, *self.signed_parts, *self.buffers)
+
 
 class Signer:
     """Signs and checks with one HMAC-SHA256 key."""
@@ -90,13 +95,7 @@ class Signer:
 
     def parts(self, message: RawMessage) -> tuple[Part, ...]:
         """Return the message as multipart bytes, signed with this key."""
-        return (
-            *message.identities,
-            DELIMITER,
-            self.sign(message),
-            *message.signed_parts,
-            *message.buffers,
-        )
+        return message.parts(self.sign(message))
 
 
 def compose(
@@ -120,8 +119,8 @@ def compose(
     return RawMessage(
         identities=identities,
         signature=b"",
-        header=json.dumps(header).encode(),
+        header=json_bytes(header),
         parent=parent,
         metadata=metadata,
-        content=json.dumps(content).encode(),
+        content=json_bytes(content),
     )

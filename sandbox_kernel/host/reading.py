@@ -11,17 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sandbox_kernel.host.hooks import Filter
-from sandbox_kernel.host.hygiene import (
-    MAX_HEADER,
-    MAX_METADATA,
-    Json,
-    clean_header,
-    json_bytes,
-    read_object,
-    shape,
-)
+from sandbox_kernel.host.hygiene import MAX_HEADER, MAX_METADATA, clean_header, shape
 from sandbox_kernel.host.jupyter import EMPTY, MalformedMessageError, RawMessage, Signer
 from sandbox_kernel.host.ledger import Ledger, Request
+from sandbox_kernel.host.parts import Json, json_bytes, read_object
 from sandbox_kernel.host.secrets.masks import Masks, Tail
 from sandbox_kernel.wire import Message, Part
 
@@ -73,20 +66,18 @@ class Held:
 
 
 class Reader:
-    """Reads with the inner key and writes with the outer one."""
+    """Reads what carries no signature and writes what carries the clients'."""
 
     def __init__(
         self,
         ledger: Ledger,
         *,
         outer: Signer,
-        inner: Signer,
         filters: Sequence[Filter] = (),
         masks: Masks | None = None,
     ) -> None:
         self._ledger = ledger
         self._outer = outer
-        self._inner = inner
         self._filters = tuple(filters)
         self._masks = masks or None  # without secrets nothing is searched
         self._tails = {name: Tail(masks) for name in ("stdout", "stderr")} if masks else {}
@@ -99,12 +90,14 @@ class Reader:
     def open(self, message: Message) -> Envelope:
         """Read the small parts.
 
-        :raises MalformedMessageError: it is no message, or its address is strange.
+        :raises MalformedMessageError: it is no message, is signed, or its address is strange.
         :raises UncleanMessageError: a header is none.
         """
         raw = RawMessage.from_parts(message.parts)
         if len(raw.identities) > MAX_IDENTITIES or any(len(part) > 255 for part in raw.identities):
             raise MalformedMessageError("a message with a strange address")
+        if raw.signature:  # our kernels have no key
+            raise MalformedMessageError("a message with a signature")
         header, _ = read_object(raw.header, "a header", limit=MAX_HEADER)
         parent_id = self._parent_of(raw)
         return Envelope(raw, clean_header(header), parent_id, self._ledger.find(parent_id))
@@ -121,7 +114,6 @@ class Reader:
 
         Its parent is a client's message, in that client's own words, or none at all.
 
-        :raises MalformedMessageError: its signature is wrong.
         :raises UncleanMessageError: it cannot be repaired.
         """
         if len(read.raw.content) < LARGE:
@@ -131,7 +123,6 @@ class Reader:
 
     def _written(self, read: Envelope, identities: tuple[bytes, ...] | None) -> Sealed:
         raw = read.raw
-        self._inner.check(raw)
         notes, metadata = read_object(raw.metadata, "metadata", limit=MAX_METADATA)
         content, content_bytes = read_object(raw.content, "content")
         parent = self._ledger.header(read.parent_id) or EMPTY

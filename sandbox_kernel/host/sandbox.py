@@ -21,7 +21,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
-from secrets import token_hex
 
 import zmq
 
@@ -221,21 +220,19 @@ class Sandbox:
                 self._publish_end(death, failure)
 
     def _serve(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Death:
-        inner = token_hex(32)
         sockets = self.front.bind(context)
         started = time.monotonic()
         process = self._start_process()
         guard = self._guard = Guard(
             self.policy,
             outer=self.front.key,
-            inner=inner.encode(),
             filters=content_filters(self.policy),
             observer=self._audit.observer,
             masks=self._masks,
         )
         guard.on_loss = lambda sentence: self.notices.append(Intent("output", sentence))
         tunnel = self._open_tunnel(process, sockets, guard)
-        tunnel.tell(self._secrets.into(process.start_message._replace(key=inner)))
+        tunnel.tell(self._secrets.into(process.start_message))
         self._enter(process, tunnel)
         self._attend(tunnel, start_by=started + self.policy.start_timeout)
         self._log.last_words()  # what was held back of them is told as well

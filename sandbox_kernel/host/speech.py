@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from sandbox_kernel.host.hygiene import Json
 from sandbox_kernel.host.jupyter import EMPTY, RawMessage, Signer, compose
 from sandbox_kernel.host.ledger import Request
+from sandbox_kernel.host.parts import Json
 from sandbox_kernel.wire import Channel, Part
 
 

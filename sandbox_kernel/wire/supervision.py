@@ -53,7 +53,7 @@ class Start(NamedTuple):
     runtime_dir: str
     """A private directory for the connection file and the kernel's sockets; short (see 107)."""
     key: str
-    """Signs messages between guest and kernel. User code can read it."""
+    """Signs messages between guest and kernel, where user code can read it; "": they are not signed."""
     files: int
     """Most open files of a process of the kernel (RLIMIT_NOFILE)."""
     pids: int | None

@@ -1,11 +1,10 @@
 """With the guard and without, in turn, in one run: `python -m tests.benchmarks.overhead [ROUNDS]`.
 
 Both kernels are behind bubblewrap's wall, with jupyter_client's blocking client. What stands in for
-the guard on the other side passes every message as it is: both sides of it have the same key.
+the guard on the other side passes every message as it is: there, kernel and client have the same key.
 Prints medians and their ratios; only the ratios may be quoted.
 """
 
-import secrets
 import statistics
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 from sandbox_kernel.host import sandbox
+from sandbox_kernel.host.engines.base import Launch, SandboxProcess
 from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine
 from sandbox_kernel.host.guard import Action, Guard, ToClient, ToGuest
 from sandbox_kernel.policy import Policy
@@ -36,14 +36,27 @@ class NoGuard(Guard):
             yield ToClient(message.channel, message.parts)
 
 
+class KeyInside(BubblewrapEngine):
+    """Gives the kernel the key that its client has: nobody is between them who signs."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._key = key.decode()
+
+    def start(self, policy: Policy, launch: Launch) -> SandboxProcess:
+        process = super().start(policy, launch)
+        process.start_message = process.start_message._replace(key=self._key)
+        return process
+
+
 @contextmanager
 def kernel(guard: type[Guard]) -> Iterator[Kernel]:
     with tempfile.TemporaryDirectory(prefix="notebook-") as path:
         Path(path).chmod(0o755)
         front = sandbox.Front.create()
-        inner = front.key.decode() if guard is NoGuard else secrets.token_hex(32)
-        with mock.patch.multiple(sandbox, Guard=guard, token_hex=lambda _: inner):
-            started = Kernel(BubblewrapEngine(), Policy(), Path(path), front=front)
+        engine = KeyInside(front.key) if guard is NoGuard else BubblewrapEngine()
+        with mock.patch.object(sandbox, "Guard", guard):
+            started = Kernel(engine, Policy(), Path(path), front=front)
         try:
             yield started
         finally:

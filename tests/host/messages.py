@@ -12,7 +12,7 @@ from sandbox_kernel.host.jupyter import RawMessage, Signer, compose
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel, Message
 
-OUTER, INNER = b"outer", b"inner"
+OUTER = b"outer"
 
 
 @dataclass
@@ -28,7 +28,6 @@ class Conversation:
         self.guard = Guard(
             self.policy,
             outer=OUTER,
-            inner=INNER,
             filters=self.filters,
             observer=self.observer,
             now=self.now,
@@ -57,7 +56,7 @@ class Conversation:
         raw = compose(msg_type, {}, parent=parent, identities=changes.pop("identities", (b"client",)))
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         fields = {name: getattr(raw, name) for name in RawMessage.__slots__} | {"content": body} | changes
-        return list(self.guard.from_guest(Message(channel, Signer(INNER).parts(RawMessage(**fields)))))
+        return list(self.guard.from_guest(Message(channel, RawMessage(**fields).parts())))
 
     def publish(
         self, msg_type: str, content: dict[str, Any] | bytes, parent: bytes = b"{}", **changes: Any

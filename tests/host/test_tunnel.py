@@ -15,7 +15,6 @@ from sandbox_kernel.host.jupyter import Signer, compose
 from sandbox_kernel.host.tunnel import OUTBOX_LIMIT, Commands, Tunnel
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel, Outbox, Ready, encode
-from tests.host.messages import INNER
 
 PATIENCE = 60
 
@@ -53,7 +52,7 @@ def tunnel():
     context = zmq.Context()
     sockets = front.bind(context)
     policy = Policy()
-    guard = Guard(policy, outer=front.key, inner=INNER)
+    guard = Guard(policy, outer=front.key)
     tunnel = Tunnel(
         guest, sockets, guard, Deadlines(policy), commands, max_message=1 << 20, log=lambda _: None
     )

@@ -101,12 +101,16 @@ def test_the_connection_file_is_private(jupyter):
         assert stat.S_IMODE(os.stat(manager.connection_file).st_mode) & 0o077 == 0
 
 
-def test_the_inner_key_is_not_the_outer(jupyter):
-    """The key that user code can read is not the one that clients trust."""
+def test_the_key_stays_outside(jupyter):
+    """The key that clients trust is nowhere inside; the kernel has none."""
     with running() as (manager, client):
-        inner = printed(client, "print(get_ipython().kernel.session.key.decode())")
-        assert len(inner) >= 32
-        assert inner != manager.session.key.decode()
+        inside = printed(
+            client,
+            "import ipykernel; file = open(ipykernel.get_connection_file()).read()\n"
+            "print([get_ipython().kernel.session.key, file])",
+        )
+        assert manager.session.key.decode() not in inside
+        assert inside.startswith("[b'', ")
 
 
 @pytest.mark.parametrize("kernel_id", ["../../../etc", "a/b\0c", "x" * 5000, "-rf", "\x1b[2J"])

@@ -18,7 +18,7 @@ from sandbox_kernel.host.content.libraries import (
 from sandbox_kernel.host.content.markdown import MAX_CONVERTED, Converter, is_plain
 from sandbox_kernel.host.content.svg import MAX_DRAWING, MAX_ELEMENTS, MAX_NESTING, drawing
 from sandbox_kernel.host.content.texts import plain_tex, printable
-from sandbox_kernel.host.hygiene import Json
+from sandbox_kernel.host.parts import Json
 
 Mode = Literal["isolate", "strip"]
 

@@ -9,7 +9,7 @@ from sandbox_kernel.host.content.libraries import MAX_LIBRARY
 from sandbox_kernel.host.content.texts import printable
 from sandbox_kernel.host.content.widgets import MAX_WIDGETS, MODEL_SIZE, Widgets
 from sandbox_kernel.host.hooks import Filter
-from sandbox_kernel.host.hygiene import Json
+from sandbox_kernel.host.parts import Json
 from sandbox_kernel.policy import Policy
 
 _OUTPUTS: Final = ("stream", "error", "display_data", "execute_result")

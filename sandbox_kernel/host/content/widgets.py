@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox_kernel.host.content.texts import plain_tex, printable, words
-from sandbox_kernel.host.hygiene import Json
+from sandbox_kernel.host.parts import Json
 
 MAX_WIDGETS: Final = 10_000
 """Models of one kernel at a time: a thousand progress bars. A page with as many is slow already."""

@@ -10,7 +10,7 @@ from sandbox_kernel.host.jupyter import RawMessage
 from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel
-from tests.host.messages import INNER, OUTER, Conversation, told
+from tests.host.messages import OUTER, Conversation, told
 
 VALUE = 'canary-"quoted"-värde'
 ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in VALUE)
@@ -19,7 +19,7 @@ ESCAPED = "".join(f"\\u{ord(letter):04x}" for letter in VALUE)
 @pytest.fixture
 def talk():
     talk = Conversation()
-    talk.guard = Guard(Policy(), outer=OUTER, inner=INNER, masks=Masks({"TOKEN": VALUE}))
+    talk.guard = Guard(Policy(), outer=OUTER, masks=Masks({"TOKEN": VALUE}))
     return talk
 
 

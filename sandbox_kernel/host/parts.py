@@ -1,0 +1,129 @@
+"""The JSON parts of messages, read and written.
+
+What leaves the guard is always plain JSON: no NaN, no lone surrogates, no nesting beyond
+MAX_DEPTH, for clients raise on these, some only when the notebook is saved, hours later. A part
+that needs no repair keeps its bytes.
+
+Two readers share the work. msgspec's is strict, keeps whole numbers of any size, and takes half
+the time or less; what it refuses is read once more by Python's own, which is told to repair.
+"""
+
+import json
+import math
+import re
+from typing import Any
+
+import msgspec
+
+MAX_DEPTH = 128
+"""Nesting of JSON: far above any notebook (Vega reaches about 20), far below Python's recursion limit."""
+
+MAX_CONTAINERS = 250_000
+"""Arrays and objects in one part: each costs a reader a hundred bytes or more, and a sender two."""
+
+MAX_VALUES = 4_000_000
+"""Commas in one part, that is, values: four series of a million points, some 130 MB to a reader."""
+
+FEW = 64
+"""Brackets or commas that are found one by one: faster than to count, unless there are more."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string of JSON; also one that does not end, or the search for its end would begin again at each quote."""
+
+_BRACKET = re.compile(rb"[\[{}\]]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Json = dict[str, Any]
+
+
+class UncleanMessageError(Exception):
+    """A part that cannot be repaired; says which and why."""
+
+
+_STRICT = msgspec.json.Decoder()
+_ENCODER = msgspec.json.Encoder()
+_LENIENT_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+def read_object(part: bytes, what: str, *, limit: int | None = None) -> tuple[Json, bytes]:
+    """Return a JSON object and the bytes that may be passed on for it.
+
+    :raises UncleanMessageError: not a JSON object, too large, or too deep.
+    """
+    if limit is not None and len(part) > limit:
+        raise UncleanMessageError(f"{what} of {len(part)} bytes")
+    _check_structure(part, what)
+    try:
+        value = _STRICT.decode(part)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        value = _repaired(part, what)
+        part = json_bytes(value)
+    if not isinstance(value, dict):
+        raise UncleanMessageError(f"{what} that is no JSON object")
+    return value, part
+
+
+def _repaired(part: bytes, what: str) -> Any:
+    """Return the value without what JSON does not know: numbers that are none become null."""
+    try:
+        value = json.loads(part.decode(), parse_constant=lambda _: None, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise UncleanMessageError(f"{what} that is no JSON") from error
+    return _scrubbed(value)
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return the value as JSON in UTF-8: no longer than what it was read from, or hardly."""
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return _LENIENT_ENCODER.encode(value).encode(errors="replace")
+
+
+def _check_structure(part: bytes, what: str) -> None:
+    """Refuse what would take a parser deep, or a reader gigabytes, before either meets it.
+
+    Counting bytes is exact enough where there are few; only where not are strings left out.
+    """
+    if _has_few(b"[", part) and _has_few(b"{", part) and not _has_many_values(part):
+        return
+    bare = _STRING.sub(b"", part)
+    if bare.count(b"[") + bare.count(b"{") > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:
+        raise UncleanMessageError(f"{what} of too many values")
+    depth = 0
+    for bracket in _BRACKET.finditer(bare):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth < 0:  # so there are no more closing ones than were counted
+            raise UncleanMessageError(f"{what} that is no JSON")
+        if depth > MAX_DEPTH:
+            raise UncleanMessageError(f"{what} nested more than {MAX_DEPTH} deep")
+
+
+def _has_many_values(part: bytes) -> bool:
+    return len(part) > MAX_VALUES and not _has_few(b",", part) and part.count(b",") > MAX_VALUES
+
+
+def _has_few(byte: bytes, part: bytes) -> bool:
+    """Return whether there are at most FEW such bytes: to find few is ten times as fast as to count them."""
+    at = -1
+    for _ in range(FEW + 1):
+        at = part.find(byte, at + 1)
+        if at < 0:
+            return True
+    return False
+
+
+def _scrubbed(value: Any) -> Any:
+    """Return the value with every lone surrogate replaced by U+FFFD."""
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_scrubbed(item) for item in value]
+    if isinstance(value, dict):
+        return {_scrubbed(key): _scrubbed(item) for key, item in value.items()}
+    return value
