@@ -183,8 +183,8 @@ HARMLESS = (
     ast.AnnAssign,
 )
 REGISTRATIONS = {
-    ("sandbox_kernel/host/sandbox.py", "atexit.register"),
-    ("sandbox_kernel/host/sandbox.py", "os.register_at_fork"),
+    ("sandbox_kernel/host/living.py", "atexit.register"),
+    ("sandbox_kernel/host/living.py", "os.register_at_fork"),
 }
 """Calls at the top of a module that are known, with no effect until a sandbox runs."""
 FORBIDDEN_CALLS = (

@@ -56,6 +56,19 @@ class Death:
         """Whether a client or the owner asked for it, so that nobody needs telling."""
         return self.kind in ("shutdown", "cancelled")
 
+    @property
+    def error_name(self) -> str:
+        """What stands where Python has the name of an exception."""
+        return _ERROR_NAMES.get(self.kind, "KernelDied")
+
+
+_ERROR_NAMES: dict[Kind, str] = {
+    "memory": "MemoryLimitReached",
+    "deadline": "DeadlinePassed",
+    "stopped": "KernelStopped",
+    "protocol": "ProtocolViolation",
+}
+
 
 _CODES: dict[Kind, ExitCode] = {
     "memory": ExitCode.LIMIT,
@@ -131,8 +144,24 @@ def signal_name(number: int) -> str:
     return f"{name} ({signal.strsignal(number)})"
 
 
-def no_ipykernel(engine: str, policy: Policy, python: str) -> str:
-    """Return the sentence for a kernel that has no ipykernel to run; `engine` is its wall's name."""
+def why_not_started(
+    policy: Policy, *, engine: str, program: str, explained: str | None, wall: str, log: str
+) -> str:
+    """Return why a kernel was not ready, with what the wall and the kernel said meanwhile.
+
+    :param engine: its wall's name.
+    :param program: the Python that was to run it.
+    :param explained: how it ended, None if it only took too long.
+    """
+    no_zmq = engine in CONTAINERS and "No module named 'zmq'" in wall
+    if "No module named ipykernel" in log or no_zmq:
+        return _no_ipykernel(engine, policy, program)
+    late = f"The kernel was not ready within its start_timeout of {policy.start_timeout:g} s."
+    reason = late if explained is None else f"The kernel did not start. {explained}"
+    return "\n".join(part for part in (reason, wall, log) if part)
+
+
+def _no_ipykernel(engine: str, policy: Policy, python: str) -> str:
     if engine in CONTAINERS:
         image = policy.image or OUR_IMAGE
         return (

@@ -11,12 +11,13 @@ clients write) and the budget's few numbers.
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sandbox_kernel.host.admission import Admission
+from sandbox_kernel.host.advice import advice
 from sandbox_kernel.host.budget import Budget
 from sandbox_kernel.host.deaths import Death
+from sandbox_kernel.host.heartbeat import Heartbeat
 from sandbox_kernel.host.hooks import Cell, Filter, Observer
 from sandbox_kernel.host.hygiene import MAX_HEADER
 from sandbox_kernel.host.jupyter import EMPTY, MalformedMessageError, RawMessage, Signer
@@ -34,15 +35,6 @@ log = logging.getLogger(__name__)
 
 MAX_REFUSED = 10_000
 """Messages that may break a rule before the sandbox is ended: a kernel in order sends none."""
-
-MAX_BEATS = 100
-"""Heartbeats on their way at once: each client sends its next after the last has come back."""
-
-MAX_BEAT_PARTS = 4
-"""Parts of a heartbeat: an address, an empty part and a word; a proxy in between adds an address."""
-
-MAX_BEAT = 4 << 10
-"""Bytes of a heartbeat: a word, and addresses of 255 at most."""
 
 MAX_REPLY = 16 << 20
 """Bytes of a reply: a long history or an object's whole documentation has a few."""
@@ -98,7 +90,7 @@ class Guard:
         self._death: Death | None = None
         self._info: Json = {"status": "ok", "language_info": {"name": "python", "file_extension": ".py"}}
         """What the kernel said of itself last."""
-        self._beats: deque[tuple[bytes, ...]] = deque(maxlen=MAX_BEATS)
+        self._heartbeat = Heartbeat()
 
     # From the clients, who are trusted with the key but not to be right.
 
@@ -110,7 +102,7 @@ class Guard:
             )
             return
         if channel is Channel.HEARTBEAT:
-            yield from self._beat_of_client(tuple(parts))
+            yield from self._heartbeat.from_client(tuple(parts), kernel_ready=self.kernel_ready)
             return
         try:
             raw = RawMessage.from_parts(parts)
@@ -130,15 +122,6 @@ class Guard:
         self.shutdown_requested |= request.msg_type == "shutdown_request"
         yield ToGuest(channel, raw.parts())
 
-    def _beat_of_client(self, parts: tuple[Part, ...]) -> Iterator[Action]:
-        if len(parts) > MAX_BEAT_PARTS or sum(map(len, parts)) > MAX_BEAT:  # it needs no key to send one
-            return
-        if not self.kernel_ready:  # it starts, and a client that is early must not take it for dead
-            yield ToClient(Channel.HEARTBEAT, parts)
-            return
-        self._beats.append(tuple(map(bytes, parts)))
-        yield ToGuest(Channel.HEARTBEAT, parts)
-
     # From the guest, who is hostile.
 
     def from_guest(self, message: Message | Oversized) -> Iterator[Action]:
@@ -149,7 +132,7 @@ class Guard:
         if isinstance(message, Oversized):
             yield from self._oversized(message)
         elif message.channel is Channel.HEARTBEAT:
-            yield from self._beat(message)
+            yield from self._heartbeat.from_guest(message)
         else:
             try:
                 yield from self._route(message.channel, self._reader.open(message))
@@ -167,13 +150,6 @@ class Guard:
             log.info("The kernel sent %s; it was dropped.", what)
         if self.refused > MAX_REFUSED:
             raise ViolationError(f"more than {MAX_REFUSED} messages that break the rules, at last {what}")
-
-    def _beat(self, message: Message) -> Iterator[Action]:
-        parts = tuple(map(bytes, message.parts[:MAX_BEAT_PARTS]))
-        # The echo of what a client sent, to the byte.
-        if len(message.parts) <= MAX_BEAT_PARTS and parts in self._beats:
-            self._beats.remove(parts)
-            yield ToClient(message.channel, parts)
 
     def _route(self, channel: Channel, read: Envelope) -> Iterator[Action]:
         if channel is Channel.IOPUB:
@@ -320,7 +296,7 @@ class Guard:
             return
         status = str(sealed.content.get("status", ""))
         if request.executes:
-            for sentence in (*self.before_reply(), *self._advice(sealed.content)):
+            for sentence in (*self.before_reply(), *advice(self._policy, sealed.content)):
                 yield self._speech.notice(sentence, request.header)
             if request.deadline and status != "error":  # it swallowed the interrupt, and came to its end
                 yield from self._answer(request, "DeadlinePassed", request.deadline)
@@ -331,17 +307,6 @@ class Guard:
         yield ToClient(channel, sealed.parts)
         if request.held_idle:
             yield from self._pass_idle(request, request.held_idle)
-
-    def _advice(self, reply: Json) -> Iterator[str]:
-        """Yield whose limit an error of the cell may have met: Python's own words do not say.
-
-        The kernel may make such an error up. What it gains is a true sentence about its policy.
-        """
-        name, words = reply.get("ename"), str(reply.get("evalue"))
-        if name in ("MemoryError", "_ArrayMemoryError"):
-            yield f"This kernel may use {format_size(self._policy.memory)} of memory ('memory')."
-        elif (name == "BlockingIOError" and "Errno 11" in words) or "can't start new thread" in words:
-            yield f"This kernel may have {self._policy.pids} processes and threads ('pids')."
 
     def _reply_too_large(self, request: Request, size: int) -> Iterator[Action]:
         self._refuse(f"a reply of {size} bytes")
@@ -386,7 +351,7 @@ class Guard:
             yield self._speech.notice(death.sentence, self.ledger.last_cell)
         for cell in list(self.ledger.open_cells()):
             if cell is running:
-                yield from self._fail(cell, _NAMES.get(death.kind, "KernelDied"), death.sentence)
+                yield from self._fail(cell, death.error_name, death.sentence)
             elif cell.answered is None:
                 yield from self._finish(cell, {"status": "aborted"})
             else:
@@ -394,14 +359,13 @@ class Guard:
 
     def _answer_for_the_dead(self, request: Request, death: Death) -> Iterator[Action]:
         """Yield why there is no answer; papermill asks who the kernel is when its last cell has failed."""
-        name = _NAMES.get(death.kind, "KernelDied")
         self.shutdown_requested |= request.msg_type == "shutdown_request"
         if request.executes:
             yield self._speech.status("busy", request.header)
-            yield from self._fail(request, name, death.sentence)
+            yield from self._fail(request, death.error_name, death.sentence)
         elif request.msg_type.endswith("_request"):
             own = {"kernel_info_request": self._info, "shutdown_request": {"status": "ok", "restart": False}}
-            told = own.get(request.msg_type) or {"status": "error", **error(name, death.sentence)}
+            told = own.get(request.msg_type) or {"status": "error", **error(death.error_name, death.sentence)}
             yield self._speech.reply(request, told)
             yield self._speech.status("idle", request.header)
 
@@ -431,11 +395,3 @@ class Guard:
             yield from self._close_account(request)
         self.ledger.idle(request)
         yield self._speech.status("idle", request.header)
-
-
-_NAMES = {
-    "memory": "MemoryLimitReached",
-    "deadline": "DeadlinePassed",
-    "stopped": "KernelStopped",
-    "protocol": "ProtocolViolation",
-}

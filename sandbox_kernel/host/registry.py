@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -175,3 +176,14 @@ def sweep() -> list[Path]:
     for path in swept:
         shutil.rmtree(path, ignore_errors=True)
     return swept
+
+
+_SWEPT: set[str] = set()
+
+
+def sweep_once(engine: str, sweep_engine: Callable[[], object]) -> None:
+    """Once per process and engine, remove what hosts left that were killed together with their janitors."""
+    if engine not in _SWEPT:
+        _SWEPT.add(engine)
+        sweep()
+        sweep_engine()

@@ -10,13 +10,11 @@ everything is removed, and only then do `poll` and `ended` tell of it. Whoever s
 may start the next launch on the same front at once.
 """
 
-import atexit
 import contextlib
 import logging
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
@@ -25,11 +23,11 @@ from functools import partial
 import zmq
 
 from sandbox_kernel.errors import ExitCode, SandboxError, StartError
-from sandbox_kernel.host import registry
+from sandbox_kernel.host import living, registry
 from sandbox_kernel.host.audit import Audit
 from sandbox_kernel.host.content import content_filters
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
-from sandbox_kernel.host.deaths import Death, Intent, explain, no_ipykernel
+from sandbox_kernel.host.deaths import Death, Intent, explain, why_not_started
 from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
 from sandbox_kernel.host.front import Front
 from sandbox_kernel.host.guard import MAX_REPLY, Guard, ViolationError
@@ -143,12 +141,12 @@ class Sandbox:
 
         It fails with a SandboxError whose message tells the user what to do; nothing is left then.
         """
-        _LIVE.add(self)
+        living.enter(self)
         thread = threading.Thread(target=self._run, name=f"sandbox-{self.launch.name}", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:  # no room for a thread: RLIMIT_NPROC, or a control group's limit
-            _LIVE.discard(self)
+            living.leave(self)
             self._commands.close()
             self._publish_end(_NEVER, StartError(f"No thread can be started for the kernel: {error}."))
         else:
@@ -194,6 +192,13 @@ class Sandbox:
         if thread and thread is not threading.current_thread():
             thread.join()
 
+    def abandon(self) -> None:
+        """In a forked child: let go of what would keep it alive after its owner, the parent."""
+        process, self._process, self._thread = self._process, None, None
+        for descriptor in (process.stdin, process.stdout, process.stderr) if process else ():
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
     def _intend(self, intent: Intent) -> None:
         self._intent = self._intent or intent
 
@@ -205,7 +210,7 @@ class Sandbox:
         death = _NEVER
         try:
             context = zmq.Context()
-            _sweep_once(self.engine.name, self.engine.sweep)
+            registry.sweep_once(self.engine.name, self.engine.sweep)
             JANITOR.note(self.launch.name)
             death = self._serve(context)
         except SandboxError as error:
@@ -341,16 +346,14 @@ class Sandbox:
         return death
 
     def _why_not(self, death: Death, tunnel: Tunnel) -> str:
-        log = self._log.last_words().strip()
-        wall = tunnel.complaints.decode(errors="replace").strip()
-        contained = self.engine.name in CONTAINERS
-        if "No module named ipykernel" in log or (contained and "No module named 'zmq'" in wall):
-            return no_ipykernel(self.engine.name, self.policy, self.launch.argv[0])
-        words = "\n".join(part for part in (wall, log) if part)
-        late = f"The kernel was not ready within its start_timeout of {self.policy.start_timeout:g} s."
-        explained = tunnel.ended or death.kind == "protocol"
-        reason = f"The kernel did not start. {death.sentence}" if explained else late
-        return f"{reason}\n{words}" if words else reason
+        return why_not_started(
+            self.policy,
+            engine=self.engine.name,
+            program=self.launch.argv[0],
+            explained=death.sentence if tunnel.ended or death.kind == "protocol" else None,
+            wall=tunnel.complaints.decode(errors="replace").strip(),
+            log=self._log.last_words().strip(),
+        )
 
     def _clear(self, context: "zmq.Context[zmq.Socket[bytes]] | None") -> None:
         """Flush and close the sockets and remove all that this launch used.
@@ -358,7 +361,7 @@ class Sandbox:
         Each step is taken whatever became of the one before: the last failure is raised.
         """
         with contextlib.ExitStack() as steps:
-            steps.callback(_LIVE.discard, self)
+            steps.callback(living.leave, self)
             steps.callback(self._commands.close)
             steps.callback(JANITOR.forget, self.launch.name)
             if self._bell:
@@ -386,42 +389,3 @@ class Sandbox:
             self.ended.set_result(death)
         if not self._started.done():
             self._started.set_exception(failure or StartError(death.sentence))
-
-
-_SWEPT: set[str] = set()
-
-
-def _sweep_once(name: str, sweep: Callable[[], object]) -> None:
-    """Once per process and engine, remove what hosts left that were killed together with their janitors."""
-    if name not in _SWEPT:
-        _SWEPT.add(name)
-        registry.sweep()
-        sweep()
-
-
-_LIVE: "weakref.WeakSet[Sandbox]" = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    """At the interpreter's end: no kernel survives an owner that forgot it."""
-    for sandbox in list(_LIVE):
-        sandbox.kill()
-    for sandbox in list(_LIVE):
-        sandbox.close()
-
-
-def _abandon_all() -> None:
-    """In a forked child: let go of what would keep the parent's sandboxes alive after it."""
-    for sandbox in list(_LIVE):
-        process = sandbox._process  # noqa: SLF001 - this module's own class
-        if process:
-            for descriptor in (process.stdin, process.stdout, process.stderr):
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
-        sandbox._process = sandbox._thread = None  # noqa: SLF001 - the parent's to end, not the child's
-    _LIVE.clear()
-    JANITOR.abandon()
-
-
-atexit.register(_close_all)
-os.register_at_fork(after_in_child=_abandon_all)

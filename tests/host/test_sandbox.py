@@ -11,7 +11,7 @@ from jupyter_client.blocking.client import BlockingKernelClient
 
 from sandbox_kernel.errors import StartError
 from sandbox_kernel.guest import counters, service, supervisor
-from sandbox_kernel.host import kernel_log, registry, sandbox
+from sandbox_kernel.host import kernel_log, living, registry
 from sandbox_kernel.host.engines.memory import MemoryEngine
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.policy.fields import ONE_YEAR
@@ -50,7 +50,7 @@ def test_the_end_is_published_even_if_clearing_fails(directory, monkeypatch):
     assert kernel.sandbox.ended.result(timeout=30).kind == "shutdown"
     kernel.sandbox.close()
     assert len(failed) == 2  # the step, and the report of it
-    assert kernel.sandbox not in sandbox._LIVE
+    assert kernel.sandbox not in living._LIVE
     monkeypatch.undo()
     kernel.close()
 

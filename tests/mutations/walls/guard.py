@@ -6,6 +6,7 @@ _HOST = "sandbox_kernel/host"
 ADMISSION = f"{_HOST}/admission.py"
 BUDGET = f"{_HOST}/budget.py"
 GUARD = f"{_HOST}/guard.py"
+HEARTBEAT = f"{_HOST}/heartbeat.py"
 HYGIENE = f"{_HOST}/hygiene.py"
 JUPYTER = f"{_HOST}/jupyter.py"
 LEDGER = f"{_HOST}/ledger.py"
@@ -250,8 +251,8 @@ RULES = (
     Mutation(
         "guard-heartbeats",
         "A heartbeat is the echo of what a client has sent, to the byte.",
-        GUARD,
-        "if len(message.parts) <= MAX_BEAT_PARTS and parts in self._beats:",
+        HEARTBEAT,
+        "if len(message.parts) <= MAX_BEAT_PARTS and parts in self._under_way:",
         "if True:",
         _guard("test_heartbeats_answer_pings_only"),
     ),
