@@ -254,3 +254,27 @@ def test_the_launcher_needs_no_jupyter_client():
     code = "import sys, sandbox_provisioner.launcher; print('jupyter_client' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+OBEYING = frozenset({"pickle", "shelve", "dill", "cloudpickle", "joblib", "PIL", "imageio", "cv2"})
+"""What makes objects, or gigabytes, of bytes: nothing outside has it look at those of a sandbox."""
+
+
+def obeys(path):
+    """Return what a module would have to look at bytes, or call to make a program of text."""
+    names = {node.func.id for node in ast.walk(tree_of(path)) if is_call_by_name(node)}
+    return {module for module in imports(path) if module.split(".")[0] in OBEYING} | names & {"eval", "exec"}
+
+
+def is_call_by_name(node):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in sources() if "guest" not in path.relative_to(ROOT).parts],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_nothing_outside_obeys_data(path):
+    """No object is made of a pickle, no picture decoded, no text taken for a program (K20, K22)."""
+    assert obeys(path) == set()

@@ -24,6 +24,7 @@ from traitlets.config import Config
 
 from sandbox_kernel.host.audit import AUDIT_NAMES, Audit, AuditSettings
 from sandbox_kernel.host.audit import Kernel as AuditedKernel
+from sandbox_kernel.host.audit.records import capped
 from sandbox_kernel.host.deaths import Intent
 from sandbox_kernel.host.engines import select_engine
 from sandbox_kernel.host.engines.base import Engine, Launch
@@ -267,8 +268,9 @@ class SandboxProvisioner(PolicySettings):
     # What it says
 
     def _log_line(self, text: str) -> None:
-        self.log.info("Kernel %s: %s", printable(self.kernel_id), printable(text.rstrip()))
+        self.log.info("Kernel %s: %s", capped(printable(self.kernel_id)), printable(text.rstrip()))
 
     def _log_death(self, ended: "Future[Death]") -> None:
         if not (death := ended.result()).expected:
-            self.log.warning("Kernel %s ended. %s", printable(self.kernel_id), printable(death.sentence))
+            name = capped(printable(self.kernel_id))
+            self.log.warning("Kernel %s ended. %s", name, printable(death.sentence))

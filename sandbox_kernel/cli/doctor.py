@@ -28,7 +28,7 @@ from sandbox_kernel.host import registry
 from sandbox_kernel.host.engines import choose
 from sandbox_kernel.host.engines.base import Enforcement
 from sandbox_kernel.host.engines.bubblewrap.bwrap import USUAL
-from sandbox_kernel.host.machine import Hole, Setting, Wall, survey
+from sandbox_kernel.host.machine import Hole, Setting, Wall, beyond, room_here, survey
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome, Progress, RunOptions, run_notebook
 from sandbox_kernel.policy import Policy
 
@@ -74,7 +74,7 @@ class Report:
     """Directories of crashed programs, removed just now."""
     trial: str = ""
     warnings: list[str] = field(default_factory=list)
-    """What does not keep a sandbox from working: a log that cannot be written."""
+    """What does not keep a sandbox from working: a log that cannot be written, sizes too large."""
     problems: list[str] = field(default_factory=list)
     """Why sandboxes do not start, or cannot be found; one sentence each."""
 
@@ -152,6 +152,8 @@ def _look_at_machine(report: Report, policy: Policy) -> None:
     report.settings, report.processor = found.settings, found.processor
     own = found.wall_of(report.engine or "", policy.runtime)
     report.grade = own.grade if own is not None else ""
+    if report.engine in found.local:
+        report.warnings += beyond(policy, room_here(), started_here=report.engine == "bubblewrap")
 
 
 def _look_at_jupyter(report: Report) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from traitlets import TraitError
 
 from sandbox_kernel.errors import NotebookError, PolicyError
 from sandbox_kernel.policy import Policy
@@ -20,6 +21,10 @@ DEFAULT_PROVISIONER = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 """jupyter_client's variable: the provisioner of kernelspecs that name none."""
 
 
+_UNREADABLE: Final = (OSError, ValueError, RecursionError, AttributeError, TypeError, TraitError)
+"""What jupyter_client raises for a kernel.json that is no JSON, or none of a kernelspec."""
+
+
 @dataclass(frozen=True, slots=True)
 class KernelSpec:
     """What matters here of an installed kernelspec."""
@@ -28,7 +33,8 @@ class KernelSpec:
     directory: str
     provisioner: str | None
     """The provisioner that it names, None if it leaves that to the default."""
-    config: Mapping[str, Any]
+    config: object
+    """An object, if Jupyter is to read it; its author may have written anything."""
 
     @property
     def fixed_policy(self) -> Policy | None:
@@ -36,15 +42,17 @@ class KernelSpec:
 
         :raises PolicyError: it carries one that is not usable.
         """
-        if self.provisioner != PROVISIONER or not self.config:
+        if self.provisioner != PROVISIONER or self.config == {}:
             return None
+        if not isinstance(self.config, Mapping):
+            raise PolicyError(f"the 'config' in kernelspec {self.name} is no object of settings.")
         return Policy.from_settings(self.config, source=f"kernelspec {self.name}")
 
 
 def find(name: str) -> KernelSpec:
     """Return the kernelspec of that name.
 
-    :raises NotebookError: there is none.
+    :raises NotebookError: there is none, or one that Jupyter cannot read.
     """
     try:
         spec = KernelSpecManager().get_kernel_spec(name)
@@ -53,6 +61,10 @@ def find(name: str) -> KernelSpec:
             f"there is no kernel named {name!r}; `jupyter kernelspec list` shows those that there are, "
             "and `sandbox-kernel install` adds a sandboxed one."
         ) from error
+    except _UNREADABLE as error:
+        raise NotebookError(
+            f"kernel {name!r} cannot be used: Jupyter does not understand its kernel.json ({error!s:.200})."
+        ) from error
     return _from(name, spec.resource_dir, spec.metadata)
 
 
@@ -60,7 +72,7 @@ def language(name: str) -> str | None:
     """Return the language that an installed kernel speaks, None where there is no such kernel."""
     try:
         return str(KernelSpecManager().get_kernel_spec(name).language) or None
-    except (NoSuchKernel, ValueError):  # ValueError: no name that a kernel could have
+    except (NoSuchKernel, *_UNREADABLE):  # ValueError: no name that a kernel could have
         return None
 
 
@@ -93,8 +105,8 @@ def _fault(name: str, directory: str) -> str | None:
                 f"kernel {name!r} in {directory} names the provisioner {spec.provisioner!r}, which is not "
                 f"installed here; `sandbox-kernel install --name {name} --replace` writes it anew."
             )
-        _ = spec.fixed_policy
-    except PolicyError as error:
+        _ = find(name).fixed_policy
+    except (PolicyError, NotebookError) as error:
         return f"kernel {name!r} in {directory} does not start: {error}"
     except (AttributeError, ValueError, RecursionError):
         return f"kernel {name!r} in {directory} does not start: its kernel.json is not a JSON object."
@@ -104,13 +116,13 @@ def _fault(name: str, directory: str) -> str | None:
 def _from(name: str, directory: str, metadata: object) -> KernelSpec:
     stanza = metadata.get("kernel_provisioner") if isinstance(metadata, Mapping) else None
     stanza = stanza if isinstance(stanza, Mapping) else {}
-    config = stanza.get("config")
+    config = stanza.get("config", {})
     provisioner = stanza.get("provisioner_name")
     return KernelSpec(
         name,
         directory,
         str(provisioner) if provisioner else None,
-        dict(config) if isinstance(config, Mapping) else {},
+        dict(config) if isinstance(config, Mapping) else config,
     )
 
 

@@ -115,7 +115,7 @@ def _check_language(nb: NotebookNode, places: Places, kernel: str | None) -> Non
     spec, info = nb.metadata.get("kernelspec", {}), nb.metadata.get("language_info", {})
     language = spec.get("language") or info.get("name") or kernels.language(str(spec.get("name"))) or "python"
     if kernel is None and str(language).lower() not in ("python", "ipython"):
-        raise NotebookError(f"{places.name} is written in {language}; name a kernel for it with -k.")
+        raise NotebookError(f"{places.name} is written in {language!s:.80}; name a kernel for it with -k.")
 
 
 def _remark_on_kernel(screen: Screen, nb: NotebookNode) -> None:

@@ -4,13 +4,16 @@ import json
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import nbformat
 from nbformat import NotebookNode, ValidationError
 
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
+
+MAX_NOTEBOOK: Final = 256 << 20
+"""Bytes that are read of a notebook, more than a browser shows: its name may lead to a device without end."""
 
 
 def read_notebook(path: Path) -> NotebookNode:
@@ -19,11 +22,17 @@ def read_notebook(path: Path) -> NotebookNode:
     :raises NotebookError: there is no such file, or it is not a notebook.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(MAX_NOTEBOOK + 1)
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise NotebookError(f"cannot read {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise NotebookError(f"{path} is not a notebook: it is not UTF-8 text.") from error
+    if len(content) > MAX_NOTEBOOK:
+        raise NotebookError(
+            f"{path} is larger than {MAX_NOTEBOOK >> 20} MiB; clear the outputs of its last run."
+        )
     return parse_notebook(text, str(path))
 
 
@@ -42,6 +51,7 @@ def parse_notebook(text: str, name: str) -> NotebookNode:
         nb = _as_format_4(text)
         _fill_ids(nb)
         nbformat.validate(nb)
+        _require_whole_characters(nb)
     except (ValidationError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         reason = str(getattr(error, "message", error))[:200]
         raise NotebookError(f"{name} is not a valid notebook: {reason}.") from error
@@ -62,6 +72,15 @@ def _fill_ids(nb: NotebookNode) -> None:
         if not isinstance(cell.get("id"), str) or cell["id"] in seen:
             cell["id"] = uuid.uuid4().hex[:8]
         seen.add(cell["id"])
+
+
+def _require_whole_characters(nb: NotebookNode) -> None:
+    """Refuse code with half a character (a lone surrogate): no message to a kernel can hold it."""
+    for number, cell in enumerate(nb.cells, 1):
+        try:
+            cell.source.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"cell {number} has half a character (a lone surrogate)") from error
 
 
 def to_text(nb: NotebookNode) -> str:

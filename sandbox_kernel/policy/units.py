@@ -20,6 +20,7 @@ class UnusableError(ValueError):
     """A value means nothing for its field; the text completes "<field>: <value> …"."""
 
 
+_ENDLESS = re.compile(r"[0-9.]{19,}.*", re.ASCII | re.DOTALL)
 _NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,9})?"
 _SIZE = re.compile(rf"({_NUMBER}) ?(?:([kmgt])(?:i?b)?|b|bytes)?", re.IGNORECASE | re.ASCII)
 _SIZE_UNITS = {None: 1, "k": KiB, "m": MiB, "g": GiB, "t": TiB}
@@ -34,6 +35,7 @@ def parse_size(text: str) -> int:
 
     :raises UnusableError: it means none.
     """
+    _require_end(text)
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise UnusableError('is not a size; write for example "512m" or "1.5 GiB"')
@@ -47,6 +49,7 @@ def parse_number(text: str) -> float:
 
     :raises UnusableError: it means none.
     """
+    _require_end(text)
     if _PLAIN.fullmatch(text.strip()) is None:
         raise UnusableError('is not a number; write for example "1.5"')
     return float(text)
@@ -57,12 +60,19 @@ def parse_seconds(text: str) -> float:
 
     :raises UnusableError: it means none.
     """
+    _require_end(text)
     stripped = text.strip()
     if _PLAIN.fullmatch(stripped):
         return float(stripped)
     if _TIME.fullmatch(stripped) is None:
         raise UnusableError('is not a time; write seconds, or for example "90s", "10m", "1h30m"')
     return sum(float(number) * _TIME_UNITS[unit] for number, unit in _TIME_PART.findall(stripped))
+
+
+def _require_end(text: str) -> None:
+    """Refuse more digits than anything has that is granted here: 18 count the bytes of an exabyte."""
+    if _ENDLESS.fullmatch(text.strip()):
+        raise UnusableError("has too many digits: it is larger, or finer, than anything that can be granted")
 
 
 def format_size(size: int) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_kernel.host.engines.bubblewrap.seccomp.compile import LibSeccomp
+from sandbox_kernel.host.front import Front
+from sandbox_kernel.wire import Channel
 from tests.adversarial.attacks.system_calls import CALLS
 
 ROOT = os.geteuid() == 0
@@ -175,7 +177,17 @@ def _sockets(beside: Path) -> Iterator[dict[str, Any]]:
         if socket.has_dualstack_ipv6():
             six = stack.enter_context(socket.create_server(("::1", 0), family=socket.AF_INET6))
             servers["loopback6"] = six.getsockname()[:2]
-        yield {"socket": f"{beside}/daemon.sock", "abstract": abstract, "servers": servers}
+        front = Front.create()
+        stack.callback(front.close)
+        clients = stack.enter_context(socket.socket(socket.AF_UNIX))
+        clients.bind(front.address(Channel.SHELL).removeprefix("ipc://"))
+        clients.listen()
+        yield {
+            "socket": f"{beside}/daemon.sock",
+            "front": clients.getsockname(),
+            "abstract": abstract,
+            "servers": servers,
+        }
 
 
 def _own_address() -> str:

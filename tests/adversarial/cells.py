@@ -82,6 +82,13 @@ def came(kind: str) -> Harm:
     return lambda heard: f"{kind} came" if heard.of(kind) else ""
 
 
+def carries(mime: str) -> Harm:
+    """Say that somebody got what some reader of notebooks obeys."""
+    return lambda heard: (
+        f"{mime} came" if any(mime in m["content"]["data"] for m in heard.of("display_data")) else ""
+    )
+
+
 def spoke_for_another(heard: Heard) -> str:
     spoken = [m for m in heard.messages if m["parent_header"].get("msg_id") == "of-another"]
     return "it was taken for another's" if spoken else ""
@@ -196,6 +203,11 @@ CELLS = {
     ),
     "leave out the data": forgery("K11", "say('display_data', {'metadata': None})", spoils_the_notebook),
     "leave out a stream's text": forgery("K11", "say('stream', {})", spoils_the_notebook),
+    "show a pickle": forgery(
+        "K20",
+        "import pickle\ndisplay({'application/x-python-pickle': pickle.dumps(print).hex()}, raw=True)",
+        carries("application/x-python-pickle"),
+    ),
     "order something of the host": forgery(
         "", "say('execute_request', {'code': '1'})", came("execute_request")
     ),

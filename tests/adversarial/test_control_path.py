@@ -4,21 +4,43 @@ Each value is first shown to be an attack: what would read it without our checks
 refused before anything starts, or overruled.
 """
 
+import json
+import logging
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import pytest
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.provisioning import KernelProvisionerFactory
+from jupyter_client.session import json_packer
+from sandbox_provisioner import SandboxProvisioner
 
-from sandbox_kernel.errors import PolicyError, SandboxError
+from sandbox_kernel.cli import kernels
+from sandbox_kernel.errors import NotebookError, PolicyError, SandboxError
+from sandbox_kernel.host.audit.records import MAX_TEXT, capped
 from sandbox_kernel.host.engines.base import Launch
 from sandbox_kernel.host.engines.docker.address import Address
 from sandbox_kernel.host.engines.docker.facts import read_image
 from sandbox_kernel.host.engines.docker.grants import Granted, grant
 from sandbox_kernel.host.engines.docker.settings import Run, container
 from sandbox_kernel.host.engines.grants import open_grant
+from sandbox_kernel.notebooks.files import MAX_NOTEBOOK, read_notebook
 from sandbox_kernel.policy import Policy
-from tests.adversarial.outside import IMAGES, LIMITS, MAXIMA, NAMES, PLACES
+from tests.adversarial.outside import (
+    FILE,
+    IMAGES,
+    KERNEL_IDS,
+    KERNELSPECS,
+    LIMITS,
+    MAXIMA,
+    NAMES,
+    NOTEBOOKS,
+    PLACES,
+)
 from tests.host.engines.docker.machines import facts
 
 MOST = 1 << 32
@@ -106,3 +128,125 @@ def test_what_an_image_asks_for_is_overruled(name):
     config, wanted = IMAGES[name]
     assert wanted(body_for(config))
     assert not wanted({**config, "HostConfig": {"Tmpfs": {}}})
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_that_is_none_breaks_who_believes_it(name):
+    """Reading its JSON, or sending its code and looking up its kernel and tags, raises whatever it may."""
+    text, _ = NOTEBOOKS[name]
+    with pytest.raises((RecursionError, ValueError, TypeError, AttributeError)):
+        believe(text)
+
+
+def believe(text):
+    """Do with a notebook what programs do that were only ever given good ones."""
+    notebook = nbformat.from_dict(json.loads(text))
+    names = {
+        notebook.metadata.get("kernelspec", {}).get("name"),
+        notebook.metadata.get("language_info", {}).get("name"),
+    }
+    json.dumps(notebook, indent=1)
+    for cell in notebook.cells:
+        json_packer({"code": "".join(cell.source)})
+        names.update(cell.metadata.get("tags", []))
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_that_is_none_is_refused(tmp_path, name):
+    """In one sentence that names it, before anything is started."""
+    text, words = NOTEBOOKS[name]
+    path = tmp_path / "x.ipynb"
+    path.write_text(text)
+    with pytest.raises(NotebookError, match=words) as refusal:
+        read_notebook(path)
+    assert str(path) in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1
+    assert len(str(refusal.value)) < 1000
+
+
+def test_a_notebook_may_be_a_link_to_a_device_without_end(tmp_path):
+    """Who reads it whole holds all that comes; we stop where no notebook is as large."""
+    path = tmp_path / "x.ipynb"
+    path.symlink_to("/dev/zero")
+    with path.open("rb") as file:
+        assert len(file.read(1 << 20)) == 1 << 20
+    with pytest.raises(NotebookError, match=f"larger than {MAX_NOTEBOOK >> 20} MiB"):
+        read_notebook(path)
+
+
+@pytest.fixture
+def somebody_s_kernel(tmp_path, monkeypatch):
+    """Installs a kernelspec where Jupyter looks for them."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path))
+
+    def install(text):
+        (tmp_path / "kernels" / "theirs").mkdir(parents=True)
+        (tmp_path / "kernels" / "theirs" / "kernel.json").write_text(text)
+
+    return install
+
+
+@pytest.mark.parametrize("name", KERNELSPECS)
+def test_a_kernelspec_that_is_none_breaks_jupyter(somebody_s_kernel, name):
+    """jupyter_client raises what comes of it, or what calling the provisioner with it does."""
+    somebody_s_kernel(KERNELSPECS[name])
+    with pytest.raises(Exception) as raised:
+        spec = KernelSpecManager().get_kernel_spec("theirs")
+        KernelProvisionerFactory.instance().create_provisioner_instance("1", spec, None)
+    assert not isinstance(raised.value, SandboxError)
+
+
+@pytest.mark.parametrize("name", KERNELSPECS)
+def test_a_kernelspec_that_is_none_is_refused(somebody_s_kernel, name):
+    """Who asks for it hears why not, and so does who asks `doctor`."""
+    somebody_s_kernel(KERNELSPECS[name])
+    with pytest.raises((NotebookError, PolicyError), match="theirs"):
+        assert kernels.find("theirs").fixed_policy
+    (fault,) = kernels.faults()
+    assert fault.startswith("kernel 'theirs' in ")
+    assert len(fault) < 600
+
+
+@pytest.mark.parametrize("name", KERNEL_IDS)
+def test_a_kernel_s_name_adds_nothing_to_a_log(caplog, name):
+    """Neither a line, nor commands to the terminal of whoever reads it, nor a megabyte."""
+    plain = (
+        logging.getLogger("plain").makeRecord("", 20, "", 0, "Kernel %s: said", (name,), None).getMessage()
+    )
+    assert len(plain.splitlines()) > 1 or "\x1b" in plain or "/" in plain or len(plain) > MAX_TEXT
+    caplog.set_level(logging.INFO)
+    log = logging.getLogger("sandboxed")
+    SandboxProvisioner(kernel_id=name, kernel_spec=KernelSpec(), log=log)._log_line("said")
+    (message,) = caplog.messages
+    assert message.endswith(": said")
+    assert len(message.splitlines()) == 1
+    assert len(message) < 2 * MAX_TEXT
+    assert "\x1b" not in message
+    assert len(capped(name)) <= MAX_TEXT
+
+
+def test_a_file_s_name_is_a_name(tmp_path):
+    """A folder and a notebook are called what a shell, a terminal or an option parser would obey."""
+    program = Path(sys.executable).with_name("sandbox-kernel")
+    folder = tmp_path / FILE
+    folder.mkdir()
+    (folder / "data").write_text("42")
+    code = "print(open('data').read())"
+    notebook = folder / f"{FILE}.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), notebook)
+    subprocess.run(f'echo "{FILE}"', shell=True, cwd=tmp_path, check=False, capture_output=True)
+    assert (tmp_path / "made").exists(), "a shell obeys it"
+    (tmp_path / "made").unlink()
+    done = subprocess.run(
+        [program, "run", f"./{notebook.name}", "--engine", "bubblewrap", "--log-output"],
+        cwd=folder,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (result,) = folder.glob("*-executed.ipynb")
+    assert result.name == f"{FILE}-executed.ipynb"
+    assert b"\x1b" not in done.stderr + done.stdout
+    assert b"42" in done.stdout + done.stderr
+    assert {path.name for path in tmp_path.rglob("made")} == set()

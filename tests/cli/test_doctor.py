@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox_kernel.cli.app import run_command
 from tests.cli.conftest import Run
 
 
@@ -86,3 +87,35 @@ sandbox_kernel.cli.main(["doctor", "--json"])
 def test_policy_that_cannot_be(sandbox_kernel: Run) -> None:
     """A policy that is not understood is wrong use."""
     assert sandbox_kernel("doctor", "--memory", "lots").returncode == 2
+
+
+ABSURD = ["--memory", "64t", "--cpus", "4096", "--pids", "4194304", "--files", "1048576", "--tmp", "64t"]
+
+
+def test_more_than_a_machine_has(sandbox_kernel: Run) -> None:
+    """What nobody here has is granted, for a limit out of reach harms nobody; and it is said."""
+    done = sandbox_kernel("doctor", "--json", "--engine", "bubblewrap", *ABSURD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["trial"].startswith("A sandbox started")
+    told = {warning.partition(" is ")[0]: warning for warning in report["warnings"]}
+    assert "memory is 64 TiB, but this machine has" in told["memory"]
+    assert "cpus is 4096, but" in told["cpus"]
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        ("--memory=900000g", "at most 64 TiB"),
+        ("--cpus=10000", "at most 4096"),
+        ("--pids=1000000000", "at most 4194304"),
+        ("--tmp=1000000000000000", "at most 64 TiB"),
+        ("--pids=99999999999999999999", "has too many digits"),
+        ("--memory=99999999999999999999g", "has too many digits"),
+    ],
+)
+def test_more_than_any_machine_has(size: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is beyond all machines is a slip, and refused in one sentence."""
+    assert run_command(["doctor", size]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line

@@ -136,6 +136,7 @@ def test_kernel_starts_beside_the_notebook(sandbox_kernel: Run, notebook: Notebo
     [
         (["a.ipynb", "--memroy", "1g"], "Did you mean '--memory'?"),
         (["a.ipynb", "--memory", "lots"], "--memory: 'lots' is not a size"),
+        (["a.ipynb", "--pids", "1000000000"], "--pids: '1000000000' is too large; it must be at most"),
         (["a.ipynb", "--output-limit", "lots"], "--output-limit: 'lots' is not a size"),
         (["a.ipynb", "--timeout", "soon"], "'soon' is not a time"),
         (["missing.ipynb"], "cannot read missing.ipynb: No such file"),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import queue
 import signal
 from concurrent.futures import Future
 from pathlib import Path
@@ -163,6 +164,29 @@ def test_a_graceful_shutdown_is_graceful(jupyter):
         manager.shutdown_kernel()
         assert manager._shutdown_status is _ShutdownStatus.ShutdownRequest
     assert (jupyter.notebooks / "farewell").exists()
+
+
+def test_a_kernel_that_is_deaf_is_interrupted_and_ended(jupyter):
+    """What it was asked on its control channel it need not have heard: signals follow, and no cell stays."""
+    with running() as (manager, client):
+        printed(client, "get_ipython().kernel.control_handlers.clear()")
+        client.execute("print('begun', flush=True)\nimport time; time.sleep(1000)")
+        said(client, "begun")
+        client.control_channel.send(client.session.msg("interrupt_request", {}))
+        with pytest.raises(queue.Empty):  # so much for asking
+            client.get_control_msg(timeout=1)
+        manager.interrupt_kernel()
+        assert client.get_shell_msg(timeout=PATIENCE)["content"]["ename"] == "KeyboardInterrupt"
+        manager.shutdown_wait_time = 1.0
+        manager.shutdown_kernel()
+        assert manager._shutdown_status is not _ShutdownStatus.ShutdownRequest
+        assert not manager.is_alive()
+
+
+def said(client, text):
+    """Wait until the running cell has printed that."""
+    while text not in client.get_iopub_msg(timeout=PATIENCE)["content"].get("text", ""):
+        pass
 
 
 def test_the_order_of_a_restart(jupyter, monkeypatch, memory):

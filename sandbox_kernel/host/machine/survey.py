@@ -42,6 +42,8 @@ class Survey:
     settings: list[Setting] = field(default_factory=list)
     processor: list[str] = field(default_factory=list)
     """Names of the processor's holes that are open: side channels, which no wall here closes."""
+    local: set[str] = field(default_factory=set)
+    """Engines whose sandboxes run on this machine, and not on another one's daemon."""
 
     def wall_of(self, engine: str, runtime: str | None) -> Wall | None:
         """Return what a policy with this engine and runtime gets; None if that is not graded."""
@@ -89,6 +91,7 @@ def _look_at_bubblewrap(engine: Engine, policy: Policy, found: Survey) -> None:
         )
     found.walls.append(wall)
     found.holes += holes
+    found.local.add(engine.name)
 
 
 def _look_at_daemon(engine: DockerEngine, found: Survey) -> None:
@@ -97,6 +100,8 @@ def _look_at_daemon(engine: DockerEngine, found: Survey) -> None:
         facts = daemon.facts()
     finally:
         daemon.close()
+    if facts.local:
+        found.local.add(engine.name)
     found.walls += [container_wall(engine.name, facts, runtime) for runtime in graded_runtimes(facts)]
     found.holes += [hole for hole in known_holes(_versions(facts)) if hole not in found.holes]
 

@@ -83,6 +83,14 @@ def connect_to_a_socket_of_the_host(bait):
     return "connected"
 
 
+@attack("tunnel", "K19", refused=UNSEEN + " ECONNREFUSED")
+def connect_as_a_client(bait):
+    """Connect back to where clients connect, past the guard."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(bait.front)
+    return "connected"
+
+
 @attack("escape", "B7", refused=UNSEEN + " ECONNREFUSED ENXIO")
 def connect_to_a_socket_in_the_workspace(bait):
     """Connect to a socket in the granted folder: a read-only mount does not stop that."""

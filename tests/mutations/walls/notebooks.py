@@ -5,6 +5,8 @@ from tests.mutations.mutation import Mutation, within
 _NOTEBOOKS = "sandbox_kernel/notebooks"
 CLIENT = f"{_NOTEBOOKS}/client.py"
 DESTINATION = f"{_NOTEBOOKS}/destination.py"
+FILES = f"{_NOTEBOOKS}/files.py"
+KERNELS = "sandbox_kernel/cli/kernels.py"
 ESCAPE = "sandbox_kernel/cli/escape.py"
 OUTPUTS = f"{_NOTEBOOKS}/outputs.py"
 
@@ -17,7 +19,43 @@ def _escape(*tests: str) -> tuple[str, ...]:
     return within("cli/test_escape.py", *tests)
 
 
+def _strangers(*tests: str) -> tuple[str, ...]:
+    return within("adversarial/test_control_path.py", *tests)
+
+
 MUTATIONS = (
+    Mutation(
+        "notebooks-have-an-end",
+        "A notebook that is a link to a device without end is not read without end.",
+        FILES,
+        "if len(content) > MAX_NOTEBOOK:",
+        "if False:",
+        _strangers("test_a_notebook_may_be_a_link_to_a_device_without_end"),
+    ),
+    Mutation(
+        "notebooks-have-whole-characters",
+        "Code that no message can hold is refused before anything is started.",
+        FILES,
+        "        _require_whole_characters(nb)\n",
+        "",
+        _strangers("test_a_notebook_that_is_none_is_refused[has half a character]"),
+    ),
+    Mutation(
+        "kernelspecs-have-settings",
+        "A policy that is no object of settings is not taken for none at all.",
+        KERNELS,
+        "if not isinstance(self.config, Mapping):",
+        "if not isinstance(self.config, Mapping):\n            return None\n        if False:",
+        _strangers("test_a_kernelspec_that_is_none_is_refused[has a list for settings]"),
+    ),
+    Mutation(
+        "kernels-names-in-logs",
+        "Nobody adds a line to a log by what a kernel is called.",
+        "provisioner/sandbox_provisioner/provisioner.py",
+        'self.log.info("Kernel %s: %s", capped(printable(self.kernel_id)),',
+        'self.log.info("Kernel %s: %s", printable(self.kernel_id),',
+        _strangers("test_a_kernel_s_name_adds_nothing_to_a_log"),
+    ),
     Mutation(
         "results-not-through-links",
         "A link that a cell puts at the result's name is replaced, not followed.",
