@@ -33,6 +33,7 @@ COMMANDS = {
     "stop": "Stop running sandboxes.",
     "audit": "Show what ran in sandboxes, when, and how it ended.",
     "clean": "Remove what crashed programs have left.",
+    "bench": "Measure what a sandboxed kernel costs here.",
 }
 
 HELP = """
