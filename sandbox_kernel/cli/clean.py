@@ -3,8 +3,10 @@
 import click
 
 from sandbox_kernel.cli.escape import plain
+from sandbox_kernel.errors import EngineUnavailableError
 from sandbox_kernel.host import registry
 from sandbox_kernel.host.engines import engines_here
+from sandbox_kernel.host.engines.docker.leftovers import UNDONE
 
 
 @click.command("clean", short_help="Remove what crashed programs have left.")
@@ -19,6 +21,11 @@ def command() -> int:
         removed += engine.sweep()
     for entry in removed:
         click.echo(f"Removed {plain(entry)}")
+    if left := UNDONE.left():
+        raise EngineUnavailableError(
+            f"The daemon has not removed {len(left)} containers yet ({', '.join(one[:12] for one in left)}); "
+            "it is at it, or fails: try again, and if they stay, see its log."
+        )
     if not removed:
         click.echo("Nothing was left behind.")
     return 0

@@ -7,10 +7,11 @@ settings are ours. There is no bridge and no packet filter, for sandboxes have n
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,16 @@ class Service:
         return RUN / f"{self.name}.sock"
 
     @property
+    def exec_root(self) -> Path:
+        """Where what it has running leaves its sockets and process numbers."""
+        return RUN / f"{self.name}-exec"
+
+    @property
+    def work(self) -> Path:
+        """Its current directory: Podman's monitors leave a file `oom` in theirs."""
+        return RUN / f"{self.name}-work"
+
+    @property
     def host(self) -> str:
         """Its address, as DOCKER_HOST has it."""
         return f"unix://{self.socket}"
@@ -47,7 +58,8 @@ class Service:
         """Start it, and return when it answers."""
         # Whatever has that number now (a test that adopts orphans may not have buried the last one),
         # a dockerd would take it for its own and wait for it.
-        (RUN / f"{self.name}-exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
+        (self.exec_root / "containerd" / "containerd.pid").unlink(missing_ok=True)
+        self.work.mkdir(exist_ok=True)
         with (STATE / f"{self.name}.log").open("wb") as log:
             self.process = subprocess.Popen(
                 self.command,
@@ -55,6 +67,7 @@ class Service:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.env},
+                cwd=self.work,
                 start_new_session=True,
             )
         deadline = time.monotonic() + UP_WITHIN
@@ -77,19 +90,43 @@ class Service:
         return " ".join((STATE / f"{self.name}.log").read_text(errors="replace").split("\n")[-4:]).strip()
 
     def stop(self) -> None:
-        """End it in good order."""
+        """End it in good order, and then what it had running and did not end."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
                 self.process.wait(DOWN_WITHIN)
             except subprocess.TimeoutExpired:
                 self.kill()
+        end_left(str(self.exec_root))
 
     def kill(self) -> None:
         """End it as a crash would: kill -9. The containers go on, their containerd dies with it."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+
+def end_left(exec_root: str) -> None:
+    """End what a daemon that was killed has left: the shims that name its exec root, and all below them.
+
+    Its successor forgets those whose containers ended while nobody listened.
+    """
+    every = dict(_processes())
+    ours = f"{exec_root}/containerd/containerd.sock".encode()
+    left = {pid for pid, (_, command) in every.items() if ours in command.split(b"\0")}
+    while below := {pid for pid, (parent, _) in every.items() if parent in left} - left:
+        left |= below
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _processes() -> Iterator[tuple[int, tuple[int, bytes]]]:
+    """Yield all processes with their parents and command lines."""
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            yield int(path.name), (parent, (path / "cmdline").read_bytes())
 
 
 def need(*programs: str) -> None:

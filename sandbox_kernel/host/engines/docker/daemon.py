@@ -160,7 +160,7 @@ class Daemon:
     def remove(self, container: str) -> None:
         """Kill a container and have it removed, with its volumes; nothing happens if there is none.
 
-        It may still be there for a moment: some daemons answer first.
+        It may still be there: some daemons answer first, and one whose removal has begun may yet fail.
         """
         with self.translating("remove the container"):
             try:

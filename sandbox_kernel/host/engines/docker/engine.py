@@ -163,7 +163,7 @@ def _launch(
         daemon.rest()  # until the end there is nothing to ask
     except BaseException:
         telling.forget(launch.name)
-        leftovers.UNDONE.note(daemon.address.url, identifier)
+        leftovers.UNDONE.note(daemon.address, identifier)
         leftovers.UNDONE.catch_up(daemon)
         JANITOR.forget(launch.name)
         raise

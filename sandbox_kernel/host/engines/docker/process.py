@@ -8,16 +8,16 @@ from typing import Final
 
 from sandbox_kernel.errors import SandboxError
 from sandbox_kernel.host.engines.base import Usage
-from sandbox_kernel.host.engines.docker.daemon import Daemon, GoneError, RefusedError
+from sandbox_kernel.host.engines.docker.daemon import Daemon, GoneError
 from sandbox_kernel.host.engines.docker.events import Watch, Watcher
-from sandbox_kernel.host.engines.docker.leftovers import UNDONE
+from sandbox_kernel.host.engines.docker.leftovers import UNDONE, bury
 from sandbox_kernel.host.engines.docker.line import Line
 from sandbox_kernel.host.engines.docker.stream import Demultiplexer
 from sandbox_kernel.host.janitor import JANITOR
 from sandbox_kernel.wire import Part, Start
 
 PATIENCE: Final = 10.0
-"""Seconds that a container gets to be gone; then the next launch or sweep sees to it."""
+"""Seconds that a container gets to be gone; then that is seen to in the background."""
 
 OWN_END: Final = 2.0
 """Seconds that a daemon gets to tell how a container ended whose stream has ended by itself."""
@@ -112,14 +112,15 @@ class DockerProcess:
         if self._closed:
             return
         self._line.cut()
+        gone = False
         try:
-            self._remove()
-        except GoneError:
-            self._cause = self._daemon_gone()
-            UNDONE.note(self._daemon.address.url, self._container)
-        except SandboxError:  # it refused: the next launch tries again
-            UNDONE.note(self._daemon.address.url, self._container)
+            gone = self._remove()
+        except SandboxError as error:
+            if isinstance(error, GoneError):
+                self._cause = self._daemon_gone()
         finally:
+            if not gone:
+                UNDONE.hand_over(self._daemon.address, self._container)
             self._closed = True
             JANITOR.forget(self._name)
             if self._watcher is not None:
@@ -130,25 +131,20 @@ class DockerProcess:
                 os.close(descriptor)
             self.stdin = self.stdout = self.stderr = -1
 
-    def _remove(self) -> None:
+    def _remove(self) -> bool:
+        """Have the container removed; say whether it was seen to be gone."""
         if self._ended:  # by itself: how, is about to be told
             self._watch.told.wait(OWN_END)
             self._cause = self._end_of_its_own()
         until = time.monotonic() + PATIENCE
         pause = 0.02
-        while self._is_there() and not self._watch.gone.wait(pause):
+        while not bury(self._daemon, self._container) and not self._watch.gone.wait(pause):
             if time.monotonic() > until:
-                UNDONE.note(self._daemon.address.url, self._container)
-                return
+                return False
             pause = min(pause * 2, 1.0)
         if self._ended and self._watch.exit_code is None and self._cause is None:
             self._cause = "Somebody else has removed its container."
-
-    def _is_there(self) -> bool:
-        """Have the container removed, and say whether it is still being."""
-        with contextlib.suppress(RefusedError):  # Podman: it ended at that moment; look again
-            self._daemon.remove(self._container)
-        return self._daemon.inspect(self._container) is not None
+        return True
 
     def _end_of_its_own(self) -> str | None:
         """Say why the stream ended that nobody here has cut; None if that is nobody else's doing."""

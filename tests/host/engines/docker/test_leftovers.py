@@ -1,9 +1,18 @@
+import contextlib
+import http.server
+import json
+import os
+import signal
+import socketserver
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from sandbox_kernel.host.engines.docker import leftovers
+from sandbox_kernel.host.engines.docker.address import Address
+from sandbox_kernel.host.engines.docker.daemon import Daemon
 from sandbox_kernel.host.engines.docker.leftovers import BOOT, KERNEL, MACHINE, OWNER, is_left, labels
 
 
@@ -49,25 +58,153 @@ def test_labels_of_others():
     assert not is_left({})
 
 
-def test_what_could_not_be_removed_is_remembered():
-    """Until its daemon answers again; other daemons have nothing to do with it."""
-    removed = []
+class Stub:
+    """A daemon that knows one thing: containers, each with what it answers to the orders to remove it."""
 
-    class Daemon:
-        def __init__(self, url, answers=True):
-            self.address = type("Address", (), {"url": url})
-            self.answers = answers
+    def __init__(self, socket):
+        self.containers = {}
+        self.labels = {}
+        self.ghosts = []
+        self.orders = []
+        self.address = Address("docker", f"unix://{socket}", "tests")
+        self._socket = str(socket)
+        self._server = None
 
-        def remove(self, container):
-            if not self.answers:
-                raise leftovers.SandboxError("gone")
-            removed.append(container)
+    def start(self):
+        stub = self
 
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                self.answer(*stub.look(self.path.partition("?")[0]))
+
+            def do_DELETE(self):
+                self.answer(*stub.order(self.path.partition("?")[0].rpartition("/")[2]))
+
+            def answer(self, status, body):
+                content = json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+        self._server = socketserver.ThreadingUnixStreamServer(self._socket, Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def close(self):
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def look(self, path):
+        if path.endswith("/version"):
+            return 200, {"ApiVersion": "1.41", "Version": "20.10"}
+        if path.endswith("/containers/json"):
+            listed = [*self.containers, *self.ghosts]
+            return 200, [{"Id": one, "Names": [], "Labels": self.labels} for one in listed]
+        found = self.containers.get(path.split("/")[-2])
+        return (404, {"message": "No such container"}) if found is None else (200, {"Id": "x"})
+
+    def order(self, container):
+        self.orders.append(container)
+        if container not in self.containers:
+            return 404, {"message": "No such container"}
+        status = next(self.containers[container])
+        if status == 204:
+            del self.containers[container]
+        return status, {"message": "removal is already in progress"}
+
+
+@pytest.fixture
+def stub(tmp_path):
+    stub = Stub(tmp_path / "d.sock").start()
+    yield stub
+    stub.close()
+
+
+@pytest.fixture
+def undone():
+    """Nothing undone yet; at the end nothing is tried any more."""
     undone = leftovers.Undone()
-    undone.note("unix:///a", "1")
-    undone.catch_up(Daemon("unix:///b"))
-    undone.catch_up(Daemon("unix:///a", answers=False))
-    assert removed == []
-    undone.catch_up(Daemon("unix:///a"))
-    undone.catch_up(Daemon("unix:///a"))
-    assert removed == ["1"]
+    yield undone
+    await_all(undone)
+
+
+def await_all(undone):
+    for thread in list(undone._threads.values()):
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def connected(stub):
+    with contextlib.closing(Daemon(stub.address)) as daemon:
+        yield daemon
+
+
+@pytest.mark.parametrize("status", [409, 500])
+def test_a_removal_that_has_begun_and_fails_is_tried_again(stub, undone, status):
+    """An answer that somebody else is at it, or an error, is no sight of its being gone."""
+    stub.containers["a"] = iter([status, status, 204])
+    undone.note(stub.address, "a")
+    with connected(stub) as daemon:
+        undone.catch_up(daemon)
+    assert undone.left() == ["a"]  # and the launch went on
+    await_all(undone)
+    assert undone.left() == []
+    assert stub.orders == ["a"] * 3
+
+
+def test_a_launch_tries_what_the_background_has_given_up(stub, undone, monkeypatch):
+    """What stays noted when time is up is ordered anew by whoever asks that daemon next; not of others."""
+    monkeypatch.setattr(leftovers, "PURSUED", 0)
+    stub.containers["a"] = iter([409, 409, 204])
+    undone.hand_over(stub.address, "a")
+    undone.note(Address("docker", "unix:///elsewhere", "tests"), "b")
+    await_all(undone)
+    assert stub.orders == ["a"]
+    with connected(stub) as daemon:
+        undone.catch_up(daemon)
+        await_all(undone)
+        assert undone.left(stub.address.url) == []
+    assert undone.left() == ["b"]
+    assert "b" not in stub.orders
+
+
+def test_a_daemon_that_comes_back_is_asked_again(tmp_path, undone):
+    """Its containers are removed without another launch."""
+    stub = Stub(tmp_path / "d.sock")
+    stub.containers["a"] = iter([204])
+    undone.hand_over(stub.address, "a")
+    with contextlib.closing(stub.start()):
+        await_all(undone)
+    assert undone.left() == []
+
+
+def test_a_sweep_reports_what_it_saw_gone(stub, undone, monkeypatch):
+    """Not what a daemon has only begun to remove, nor what it lists and does not have."""
+    monkeypatch.setattr(leftovers, "UNDONE", undone)
+    monkeypatch.setattr(leftovers, "SWEPT_WITHIN", 0)
+    stub.labels = {**labels("x"), BOOT: "another"}
+    stub.containers = {"a": iter([204]), "b": iter([409, 204])}
+    stub.ghosts = ["c"]
+    with connected(stub) as daemon:
+        assert leftovers.sweep(daemon) == ["container a"]
+    assert undone.left() == ["b"]
+    await_all(undone)
+    assert not stub.containers
+    assert "c" not in stub.orders
+
+
+def test_a_forked_child_leaves_it_to_its_parent():
+    """And does not wait for a lock that one of its parent's threads held."""
+    with leftovers.UNDONE._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            os._exit(len(leftovers.UNDONE.left()))
+    assert os.waitpid(child, 0)[1] == 0
