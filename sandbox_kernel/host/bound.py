@@ -11,6 +11,11 @@ HELD = 24 << 20
 """Bytes that a sandbox holds besides: its thread, its sockets, and a small message that is being read."""
 
 
+WORKING = 256 << 20
+"""Bytes that reading one message takes besides, however small it is: four million values of three
+bytes each, and the copies that are made of a figure before it stands in its frame."""
+
+
 def most_memory(policy: Policy, *, sandboxes: int = 1) -> int:
     """Return the bytes that so many sandboxes make this process hold at most, whatever is in them.
 
@@ -21,4 +26,4 @@ def most_memory(policy: Policy, *, sandboxes: int = 1) -> int:
     """
     largest = max(policy.message, MAX_REPLY)
     each = largest + policy.output + UNREAD + MAX_PAST + HELD + most_kept(policy)
-    return sandboxes * each + READING * largest
+    return sandboxes * each + READING * largest + WORKING

@@ -9,6 +9,7 @@ is `parts`' to say.
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from sandbox_kernel.host.jupyter import PROTOCOL_VERSION
@@ -22,6 +23,9 @@ MAX_METADATA = 1 << 20
 
 MAX_PROMPT = 10_000
 """Characters of a question: it stands on one line, or a few."""
+
+MAX_TYPES = 100
+"""MIME types of one output: a figure has five. A million of them take seconds, one by one."""
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}T")
 _VERSION = re.compile(r"5\.\d{1,2}")
@@ -70,7 +74,12 @@ def _is_date(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)[:1000]
+    """Return a text; what is none in a few letters: to spell it out would take many times its bytes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | dict):
+        return "[...]" if isinstance(value, list) else "{...}"
+    return repr(value)[:1000]
 
 
 def _stream(content: Json) -> Json:
@@ -85,7 +94,8 @@ def _bundle(content: Json) -> Json:
     data = content.get("data")
     data = data if isinstance(data, dict) else {"text/plain": _text(data)}
     clean = dict(content)
-    clean["data"] = {mime: _datum(mime, value) for mime, value in data.items() if _is_mime(mime)}
+    few = islice(data.items(), MAX_TYPES)
+    clean["data"] = {mime: _datum(mime, value) for mime, value in few if _is_mime(mime)}
     for field in ("metadata", "transient"):
         value = content.get(field)
         if field == "metadata" or field in content:
@@ -125,7 +135,7 @@ def _error(content: Json) -> Json:
         **content,
         "ename": _text(content.get("ename", "")),
         "evalue": _text(content.get("evalue", "")),
-        "traceback": [_text(line) for line in lines],
+        "traceback": [line for line in lines if isinstance(line, str)],
     }
 
 

@@ -1,11 +1,12 @@
 """Hostile contents become what clients can hold."""
 
 import math
+import tracemalloc
 
 import nbformat
 import pytest
 
-from sandbox_kernel.host.hygiene import shape
+from sandbox_kernel.host.hygiene import MAX_TYPES, shape
 from sandbox_kernel.host.parts import UncleanMessageError
 
 BUNDLES = [
@@ -44,6 +45,31 @@ def test_errors_are_made_of_text(content):
     assert isinstance(clean["ename"], str)
     assert isinstance(clean["evalue"], str)
     assert all(isinstance(line, str) for line in clean["traceback"])
+
+
+@pytest.mark.parametrize(
+    ("msg_type", "content"),
+    [
+        ("stream", {"text": {"a": "\U0010ffff" * 100_000 + "\U0001f600"}}),
+        ("stream", {"text": ["\U0010ffff\U0001f600"] * 50_000}),
+        ("error", {"traceback": [10**15] * 50_000}),
+    ],
+    ids=["object", "list", "lines"],
+)
+def test_what_is_no_text_is_not_spelt_out(msg_type, content):
+    """Python's words for it take twenty times its bytes, though a thousand letters remain of them."""
+    tracemalloc.start()
+    try:
+        shape(msg_type, content)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_output_has_so_many_types():
+    """Each is looked at several times; a million of them held up the whole process for seconds."""
+    bundle = {f"x/{number}": "" for number in range(MAX_TYPES + 1)}
+    assert list(shape("display_data", {"data": bundle})["data"]) == list(bundle)[:MAX_TYPES]
 
 
 @pytest.mark.parametrize("state", ["dead", "restarting", "autorestarting", "terminating", None, 1, [], {}])

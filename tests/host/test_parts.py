@@ -52,6 +52,19 @@ def test_a_string_without_an_end_is_looked_at_once(quote, end):
     assert time.process_time() - begun < 10  # it is some hundredths; without the guard it is an hour
 
 
+def _seconds_to_read(number: str) -> float:
+    part = b'{"a":[' + b",".join([number.encode()] * 200_000) + b"]}"
+    begun = time.process_time()
+    read_object(part, "content")
+    return time.process_time() - begun
+
+
+@pytest.mark.parametrize("number", ["8e307", "1e-310", "2.2250738585072011e-308", "1.7976931348623158e308"])
+def test_no_number_takes_long(number):
+    """At the ends of what a double holds, readers may need hundreds of times as long, while all wait."""
+    assert _seconds_to_read(number) < 15 * _seconds_to_read("1.5")
+
+
 def test_wide_json_is_not_deep():
     """Many brackets side by side pass; the same number nested does not."""
     assert read_object(b'{"a": [' + b"[],"[:3] * 1000 + b"[]]}", "content")
