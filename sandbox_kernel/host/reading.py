@@ -99,6 +99,9 @@ class Reader:
         if raw.signature:  # our kernels have no key
             raise MalformedMessageError("a message with a signature")
         header, _ = read_object(raw.header, "a header", limit=MAX_HEADER)
+        if self._masks:
+            header = self._masks.json(header)
+            raw = replace(raw, identities=tuple(bytes(self._masks.buffer(part)) for part in raw.identities))
         parent_id = self._parent_of(raw)
         return Envelope(raw, clean_header(header), parent_id, self._ledger.find(parent_id))
 
@@ -133,13 +136,14 @@ class Reader:
             shaped = self._masked(self._masks, read, shaped, parent)
         shaped = self._filtered(read, shaped)
         self._passed += 1
+        # With masks the bytes are never the kernel's own: a name that comes twice hides its first value.
         clean = replace(
             raw,
             identities=raw.identities if identities is None else identities,
             header=json_bytes({**read.header, "msg_id": f"{self._series}-{self._passed}"}),
             parent=parent,
             metadata=metadata,
-            content=content_bytes if shaped == content else json_bytes(shaped),
+            content=content_bytes if shaped == content and not self._masks else json_bytes(shaped),
         )
         grown = max(0, len(clean.content) - len(raw.content))
         return Sealed(self._outer.parts(clean), shaped, grown)

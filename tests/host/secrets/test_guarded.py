@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sandbox_kernel.host.guard import Guard
-from sandbox_kernel.host.jupyter import RawMessage
+from sandbox_kernel.host.jupyter import RawMessage, compose
 from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel
@@ -67,6 +67,20 @@ def test_metadata_and_buffers(talk):
     metadata = json.dumps({"x": VALUE}).encode()
     actions = talk.publish("comm_msg", content, metadata=metadata, buffers=(VALUE.encode(),))
     assert "canary" not in everything(actions)
+
+
+def test_what_readers_pass_over(talk):
+    """A name that comes twice has one value, and a header has fields that nobody shows; both are sent."""
+    twice = json.dumps({"name": "stdout", "text": VALUE})[:-1] + ', "text": "x"}'
+    header = json.loads(compose("stream", {}).header) | {"username": VALUE, "session": VALUE}
+    (action,) = talk.publish(
+        "stream",
+        twice.encode(),
+        talk.execute(),
+        header=json.dumps(header).encode(),
+        identities=(VALUE.encode(),),
+    )
+    assert b"canary" not in b"".join(map(bytes, action.parts))
 
 
 def test_replies_and_questions(talk):
