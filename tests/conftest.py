@@ -37,6 +37,14 @@ def state_directory() -> Iterator[Path]:
         yield Path(directory)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_warm_sandboxes() -> Iterator[None]:
+    """Tests count what kernels leave: on this machine none is kept warm by itself (`host/test_pool.py`)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sandbox_kernel.host.pool.SMALL", 1 << 62)
+        yield
+
+
 def required_engines() -> set[str]:
     return {name for name in os.environ.get("REQUIRE_ENGINES", "").replace(",", " ").split() if name}
 

@@ -13,6 +13,7 @@ What the contract does not say, and this file rests on:
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -22,14 +23,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from traitlets.config import Config
 
+from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host.audit import AUDIT_NAMES, Audit, AuditSettings
 from sandbox_kernel.host.audit import Kernel as AuditedKernel
 from sandbox_kernel.host.audit.records import capped
 from sandbox_kernel.host.deaths import Intent
 from sandbox_kernel.host.engines import select_engine
 from sandbox_kernel.host.engines.base import Engine, Launch
+from sandbox_kernel.host.pool import POOL, Kind, kind_of
 from sandbox_kernel.host.sandbox import Death, Front, Sandbox
-from sandbox_kernel.host.secrets import read_secrets
+from sandbox_kernel.host.secrets import Secrets, read_secrets
 from sandbox_kernel.policy import FIELD_NAMES, MAXIMA_NAMES, Layer, Maxima, Policy, layer_from_environment
 from sandbox_provisioner.announce import event_sink
 from sandbox_provisioner.command import kernel_command
@@ -78,7 +81,7 @@ class SandboxProvisioner(PolicySettings):
     @classmethod
     def _is_trait(cls, name: str, value: object) -> bool:
         """Tell what the framework or a subclass takes from what a kernelspec's author wrote."""
-        if name in FIELD_NAMES or name in MAXIMA_NAMES or name in AUDIT_NAMES:
+        if name in FIELD_NAMES or name in MAXIMA_NAMES or name in AUDIT_NAMES or name == "warm":
             return False
         wanted = {"config": Config, "log": logging.Logger | logging.LoggerAdapter}.get(name, object)
         return name in cls.class_traits() and isinstance(value, wanted)
@@ -133,17 +136,44 @@ class SandboxProvisioner(PolicySettings):
         engine = await result_of(in_thread(partial(self.select_engine, self._policy, launch)))
         first = self._front is None
         front = self._front = self._front or Front.create()
-        self._sandbox = sandbox = Sandbox(
-            self._policy, launch, engine, front, log=self._log_line, secrets=granted, audit=self._new_audit()
-        )
+        POOL.allowed = self.warm
+        kind = await self._kind(engine, launch) if POOL.size and not granted else None
         try:
-            await result_of(sandbox.start())
+            sandbox = await self._adopted(kind, front) or await self._started(launch, engine, front, granted)
         except BaseException:  # a cancelled launch, too, gets no other cleaning up
             await self._end(forget_front=first)
             raise
         sandbox.ended.add_done_callback(self._log_death)
+        if kind is not None:
+            POOL.launched(engine, kind, launch)
         self.connection_info = cast("KernelConnectionInfo", front.connection_info())
         return self.connection_info
+
+    async def _kind(self, engine: Engine, launch: Launch) -> Kind | None:
+        with contextlib.suppress(SandboxError):  # starting it says it better
+            return await result_of(in_thread(partial(kind_of, engine, self._policy, launch)))
+        return None
+
+    async def _adopted(self, kind: Kind | None, front: Front) -> Sandbox | None:
+        """Return a warm sandbox that is ours now, if there is one that lives."""
+        sandbox = POOL.take(kind) if kind is not None else None
+        if sandbox is None:
+            return None
+        self._sandbox = sandbox
+        try:
+            await result_of(sandbox.adopt(front, log=self._log_line, audit=self._new_audit()))
+        except StartError as error:
+            self.log.debug("%s", error)
+            await self._end()
+            return None
+        return sandbox
+
+    async def _started(self, launch: Launch, engine: Engine, front: Front, granted: Secrets) -> Sandbox:
+        self._sandbox = sandbox = Sandbox(
+            self._policy, launch, engine, front, log=self._log_line, secrets=granted, audit=self._new_audit()
+        )
+        await result_of(sandbox.start())
+        return sandbox
 
     def _new_audit(self) -> Audit:
         kernel = AuditedKernel(self.kernel_id, getattr(self.parent, "kernel_name", None))

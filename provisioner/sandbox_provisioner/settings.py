@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, Final
 
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
-from traitlets import TraitType
+from traitlets import Int, TraitType
 
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.host.audit import AUDIT_NAMES
@@ -103,6 +103,15 @@ class PolicySettings(KernelProvisionerBase):
     allowed_mounts = _maximum('Trees in which mounts must lie: a list of "PATH:ro" or "PATH:rw".')
     allowed_env = _maximum("Variables that may be passed in: a list of names.")
     allowed_secrets = _maximum("Secrets that may be passed in, by where they are from: a list as `secrets`.")
+
+    warm = Int(
+        None,
+        min=0,
+        max=16,
+        allow_none=True,
+        help="Sandboxes that are kept ready for kernels like those that were started twice; 0: none. "
+        "Not set: one, on machines with 8 GiB of memory or more. Kernelspecs have no say in it.",
+    ).tag(config=True)
 
     audit = _audit(
         'Whether what runs is written down: "on" (the default), "off", or "required": or nothing runs.'

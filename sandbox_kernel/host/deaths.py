@@ -41,6 +41,10 @@ class Intent:
     sentence: str
 
 
+KILLED = Intent("shutdown", "It was killed by its owner.")
+STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
+
+
 @dataclass(frozen=True, slots=True)
 class Death:
     """How a sandbox ended."""
@@ -145,7 +149,7 @@ def signal_name(number: int) -> str:
 
 
 def why_not_started(
-    policy: Policy, *, engine: str, program: str, explained: str | None, wall: str, log: str
+    policy: Policy, engine: str, program: str, explained: str | None, wall: str, log: str
 ) -> str:
     """Return why a kernel was not ready, with what the wall and the kernel said meanwhile.
 

@@ -149,7 +149,8 @@ class Guard:
         if self.refused <= 10:
             log.info("The kernel sent %s; it was dropped.", what)
         if self.refused > MAX_REFUSED:
-            raise ViolationError(f"more than {MAX_REFUSED} messages that break the rules, at last {what}")
+            many = f"more than {MAX_REFUSED} messages that break the rules"
+            raise ViolationError(f"Killed: the kernel sent {many}, at last {what}.")
 
     def _route(self, channel: Channel, read: Envelope) -> Iterator[Action]:
         if channel is Channel.IOPUB:

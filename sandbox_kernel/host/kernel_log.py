@@ -22,6 +22,12 @@ class KernelLog:
         self._told = 0
         self._last: deque[str] = deque(maxlen=LAST_WORDS)
 
+    def hand_over(self, tell: Callable[[str], None]) -> None:
+        """Pass on to somebody else from now on; what was said before is told first."""
+        self._tell = tell
+        if said := "".join(self._last):
+            tell(said)
+
     def note(self, text: str) -> None:
         """Take a piece."""
         self._pass_on(self._end.feed(text) if self._end else text)

@@ -75,6 +75,7 @@ class Bell:
 
         :raises OSError: it cannot be made there.
         """
+        self.directory = front
         (front / _BELL).unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:

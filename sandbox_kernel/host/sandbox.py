@@ -19,16 +19,18 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from secrets import token_bytes
 
 import zmq
 
-from sandbox_kernel.errors import ExitCode, SandboxError, StartError
+from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host import living, registry
 from sandbox_kernel.host.audit import Audit
+from sandbox_kernel.host.autopsy import autopsy, end, own_usage
 from sandbox_kernel.host.content import content_filters
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
-from sandbox_kernel.host.deaths import Death, Intent, explain, why_not_started
-from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Engine, Launch, SandboxProcess, Usage
+from sandbox_kernel.host.deaths import KILLED, STOPPED, Death, Intent, why_not_started
+from sandbox_kernel.host.engines.base import Engine, Launch, SandboxProcess, Usage, name_of_wall
 from sandbox_kernel.host.front import Front
 from sandbox_kernel.host.guard import MAX_REPLY, Guard, ViolationError
 from sandbox_kernel.host.janitor import JANITOR
@@ -43,12 +45,10 @@ log = logging.getLogger(__name__)
 LINGER = 1000
 """Milliseconds that a client has to take the last messages before its socket is closed."""
 
-KILLED = Intent("shutdown", "It was killed by its owner.")
-CANCELLED = "It was killed by its owner while a cell was running."
-
-STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
-
 SIGINT, SIGKILL, SIGTERM = 2, 9, 15
+
+NO_DEADLINES = Policy(cell_timeout=None, session_timeout=None, idle_timeout=None)
+"""For a sandbox that is kept warm: its owner's clocks start with its owner."""
 
 _NEVER = Death("lost", "It never started.", StartError.exit_code, -SIGKILL)
 
@@ -63,7 +63,7 @@ class Sandbox:
         policy: Policy,
         launch: Launch,
         engine: Engine,
-        front: Front,
+        front: Front | None,
         *,
         log: Callable[[str], None] = lambda _: None,
         secrets: Secrets = NO_SECRETS,
@@ -71,6 +71,7 @@ class Sandbox:
     ) -> None:
         """Take what a launch needs.
 
+        :param front: where its clients connect; None: it is kept warm for whoever will `adopt` it.
         :param secrets: what the guest gets over its stream; engines never see it.
         :param audit: writes down what happens; None: nobody does.
         """
@@ -86,11 +87,9 @@ class Sandbox:
         self._secrets = secrets
         self._masks = Masks(secrets.values())
         self._log = KernelLog(log, self._masks)
-        self._audit = audit or Audit()
-        self._audit.hide = self._masks.text
-        self._audit.on_loss = lambda sentence: self.notices.append(Intent("audit", sentence))
-        self._audit.on_failure = lambda sentence: self.kill(Intent("stopped", sentence))
+        self._take(audit or Audit())
         self._used = Usage()
+        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
         self._guard: Guard | None = None
         self._started: Future[None] = Future()
         self._intent: Intent | None = None
@@ -118,11 +117,7 @@ class Sandbox:
     @property
     def wall(self) -> str:
         """What stands around it, for people: "bubblewrap", or "docker, image NAME, runtime runsc"."""
-        name, policy = self.engine.name, self.policy
-        if name not in CONTAINERS:
-            return name
-        runtime = f", runtime {policy.runtime}" if policy.runtime else ""
-        return f"{name}, image {policy.image or OUR_IMAGE}{runtime}"
+        return name_of_wall(self.engine.name, self.policy)
 
     @property
     def provenance(self) -> dict[str, object]:
@@ -153,6 +148,23 @@ class Sandbox:
             self._thread = thread
         return self._started
 
+    def adopt(
+        self, front: Front, *, log: Callable[[str], None] = lambda _: None, audit: Audit | None = None
+    ) -> "Future[None]":
+        """Give a warm sandbox to its owner; the future resolves when clients can connect.
+
+        It fails with a SandboxError if the sandbox has ended, or cannot serve there: then it ends.
+        """
+        adopted: Future[None] = Future()
+
+        def give_up(ended: "Future[Death]") -> None:
+            if not adopted.done():
+                adopted.set_exception(StartError(ended.result().sentence))
+
+        self.ended.add_done_callback(give_up)
+        self._commands.put(lambda: self._adopt(front, log, audit or Audit(), adopted))
+        return adopted
+
     def poll(self) -> int | None:
         """Return None while it lives, else the kernel's exit status. Instant."""
         return self.death.returncode if self.death else None
@@ -179,11 +191,7 @@ class Sandbox:
         if process:
             process.kill()
         if intent is None:
-            self._commands.put(self._dismiss)
-
-    def _dismiss(self) -> None:
-        if self._tunnel:
-            self._tunnel.dismiss()
+            self._commands.put(lambda: self._tunnel.dismiss() if self._tunnel else None)
 
     def close(self) -> None:
         """End it and return when nothing of this launch is left. Idempotent."""
@@ -199,17 +207,22 @@ class Sandbox:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
 
+    def _take(self, audit: Audit) -> None:
+        self._audit = audit
+        audit.hide = self._masks.text
+        audit.on_loss = lambda sentence: self.notices.append(Intent("audit", sentence))
+        audit.on_failure = lambda sentence: self.kill(Intent("stopped", sentence))
+
     def _intend(self, intent: Intent) -> None:
         self._intent = self._intent or intent
 
     # From here on: in the sandbox's own thread.
 
     def _run(self) -> None:
-        context: zmq.Context[zmq.Socket[bytes]] | None = None
         failure: SandboxError | None = None
         death = _NEVER
         try:
-            context = zmq.Context()
+            context = self._context = zmq.Context()
             registry.sweep_once(self.engine.name, self.engine.sweep)
             JANITOR.note(self.launch.name)
             death = self._serve(context)
@@ -220,33 +233,59 @@ class Sandbox:
             failure.__cause__ = error
         finally:
             try:
-                self._clear(context)
+                self._clear(self._context)
             finally:  # whoever waits is told, whatever else fails
                 self._publish_end(death, failure)
 
     def _serve(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Death:
-        sockets = self.front.bind(context)
+        sockets = self.front.bind(context) if self.front else {}
         started = time.monotonic()
         process = self._start_process()
+        tunnel = self._open_tunnel(process, sockets)
+        tunnel.tell(self._secrets.into(process.start_message))
+        if self.front:
+            self._enter(self.front, process, tunnel)
+        self._attend(tunnel, start_by=started + self.policy.start_timeout)
+        self._log.last_words()  # what was held back of them is told as well
+        usage = end(process, tunnel)
+        self._used = usage | own_usage(tunnel.kernel_exit)
+        if self._bell and registry.stop_requested(self._bell.directory):
+            self._intent = STOPPED
+        death = autopsy(self.policy, process, tunnel, intent=self._intent, usage=usage)
+        if not tunnel.ready:
+            raise StartError(self._why_not(death, tunnel))
+        if self.front and not death.expected:
+            self._tell_clients(tunnel, tunnel.guard, death)
+        return death
+
+    def _adopt(self, front: Front, log: Callable[[str], None], audit: Audit, adopted: "Future[None]") -> None:
+        """Do in this thread what `_serve` does for a sandbox that has an owner from its start."""
+        process, tunnel, context = self._process, self._tunnel, self._context
+        if not (process and tunnel and context and tunnel.ready) or process.poll() is not None:
+            return  # its end is on its way
+        self.front = front
+        self._take(audit)
+        try:
+            sockets = front.bind(context)
+            self._log.hand_over(log)
+            audit.begin(self.policy, self.launch, self.engine.name, process.image_id)
+            tunnel.hand_over(sockets, self._new_guard(front.key), Deadlines(self.policy))
+            self._enter(front, process, tunnel)
+        except (SandboxError, zmq.ZMQError, OSError) as error:
+            self.kill(Intent("stopped", f"A warm sandbox could not be taken over: {error}"))
+        else:
+            adopted.set_result(None)
+
+    def _new_guard(self, key: bytes) -> Guard:
         guard = self._guard = Guard(
             self.policy,
-            outer=self.front.key,
+            outer=key,
             filters=content_filters(self.policy),
             observer=self._audit.observer,
             masks=self._masks,
         )
         guard.on_loss = lambda sentence: self.notices.append(Intent("output", sentence))
-        tunnel = self._open_tunnel(process, sockets, guard)
-        tunnel.tell(self._secrets.into(process.start_message))
-        self._enter(process, tunnel)
-        self._attend(tunnel, start_by=started + self.policy.start_timeout)
-        self._log.last_words()  # what was held back of them is told as well
-        death = self._autopsy(process, tunnel, guard)
-        if not tunnel.ready:
-            raise StartError(self._why_not(death, tunnel))
-        if not death.expected:
-            self._tell_clients(tunnel, guard, death)
-        return death
+        return guard
 
     def _tell_clients(self, tunnel: Tunnel, guard: Guard, death: Death) -> None:
         tunnel.take_last_requests()
@@ -261,21 +300,23 @@ class Sandbox:
         try:
             process = self.engine.start(self.policy, self.launch)
         except SandboxError:
-            self._audit.attempted(self.policy, self.launch, self.engine.name)
+            if self.front:
+                self._audit.attempted(self.policy, self.launch, self.engine.name)
             raise
         with self._lock:
             self._process = process
         if self._intent:
             process.kill()
-        self._audit.begin(self.policy, self.launch, self.engine.name, process.image_id)
+        if self.front:
+            self._audit.begin(self.policy, self.launch, self.engine.name, process.image_id)
         return process
 
-    def _open_tunnel(self, process: SandboxProcess, sockets: Sockets, guard: Guard) -> Tunnel:
+    def _open_tunnel(self, process: SandboxProcess, sockets: Sockets) -> Tunnel:
         tunnel = Tunnel(
             process,
             sockets,
-            guard,
-            Deadlines(self.policy),
+            self._new_guard(self.front.key if self.front else token_bytes()),
+            Deadlines(self.policy if self.front else NO_DEADLINES),
             self._commands,
             max_message=max(self.policy.message, MAX_REPLY),
             log=self._log.note,
@@ -285,12 +326,12 @@ class Sandbox:
         self._tunnel = tunnel
         return tunnel
 
-    def _enter(self, process: SandboxProcess, tunnel: Tunnel) -> None:
-        if self.front.directory:
-            self._bell = registry.Bell(self.front.directory)
+    def _enter(self, front: Front, process: SandboxProcess, tunnel: Tunnel) -> None:
+        if front.directory:
+            self._bell = registry.Bell(front.directory)
             tunnel.listen(self._bell.fileno(), partial(self.kill, STOPPED))
             registry.enter(
-                self.front.directory,
+                front.directory,
                 name=self.launch.name,
                 pid=process.pid,
                 engine=self.engine.name,
@@ -303,10 +344,8 @@ class Sandbox:
             tunnel.serve(start_by=start_by)
         except RemoteProtocolError as error:
             self._intend(Intent("protocol", f"The sandbox broke the protocol of its tunnel: {error}."))
-        except GuestVersionError as error:
+        except (GuestVersionError, ViolationError) as error:
             self._intend(Intent("protocol", str(error)))
-        except ViolationError as error:
-            self._intend(Intent("protocol", f"Killed: the kernel sent {error}."))
         except Exception as error:  # ours, or a library's: clients are told as of any other end
             log.exception("The tunnel of kernel %s failed.", self.launch.name)
             self._intend(Intent("protocol", f"sandbox-kernel itself failed: {error!r}. Please report this."))
@@ -319,41 +358,10 @@ class Sandbox:
         else:
             self.notices.append(intent)
 
-    def _autopsy(self, process: SandboxProcess, tunnel: Tunnel, guard: Guard) -> Death:
-        """End whatever still runs, and find out why it ended."""
-        if guard.shutdown_requested:
-            self._intend(Intent("shutdown", "A client asked it to shut down."))
-        process.kill()
-        usage = process.usage() | tunnel.counted
-        process.close()
-        usage |= process.usage()
-        exited = tunnel.kernel_exit
-        self._used = (
-            usage | Usage(cpu_seconds=exited.cpu_seconds, memory_bytes=exited.max_rss) if exited else usage
-        )
-        if self.front.directory and registry.stop_requested(self.front.directory):
-            self._intent = STOPPED
-        death = explain(
-            self.policy,
-            intent=self._intent,
-            kernel=tunnel.kernel_exit,
-            status=process.poll(),
-            usage=usage,
-            cause=process.cause(),
-        )
-        if self._intent is KILLED and death.expected and guard.ledger.running() is not None:
-            return replace(death, kind="cancelled", sentence=CANCELLED, exit_code=ExitCode.CANCELLED)
-        return death
-
     def _why_not(self, death: Death, tunnel: Tunnel) -> str:
-        return why_not_started(
-            self.policy,
-            engine=self.engine.name,
-            program=self.launch.argv[0],
-            explained=death.sentence if tunnel.ended or death.kind == "protocol" else None,
-            wall=tunnel.complaints.decode(errors="replace").strip(),
-            log=self._log.last_words().strip(),
-        )
+        explained = death.sentence if tunnel.ended or death.kind == "protocol" else None
+        words = tunnel.complaints.decode(errors="replace").strip(), self._log.last_words().strip()
+        return why_not_started(self.policy, self.engine.name, self.launch.argv[0], explained, *words)
 
     def _clear(self, context: "zmq.Context[zmq.Socket[bytes]] | None") -> None:
         """Flush and close the sockets and remove all that this launch used.
@@ -366,8 +374,7 @@ class Sandbox:
             steps.callback(JANITOR.forget, self.launch.name)
             if self._bell:
                 steps.callback(self._bell.close)
-            if self.front.directory and self.front.directory.exists():
-                steps.callback(registry.leave, self.front.directory)
+                steps.callback(registry.leave, self._bell.directory)
             if self._process:
                 steps.callback(self._process.close)
             if context:

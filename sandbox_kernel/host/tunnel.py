@@ -139,8 +139,9 @@ class Tunnel:
         self.on_due: Callable[[Due], None] = lambda _: None
         self._process = process
         self._sockets = sockets
-        self._publisher = Sender(sockets[Channel.IOPUB])
-        self._guard = guard
+        self._publisher = Sender(sockets[Channel.IOPUB]) if sockets else None
+        """None while it is kept warm: then there are no clients."""
+        self.guard = guard
         guard.before_reply = self._side_effects
         self._deadlines = deadlines
         self._commands = commands
@@ -159,6 +160,15 @@ class Tunnel:
     def listen(self, descriptor: int, rung: Callable[[], None]) -> None:
         """Call `rung` from `serve`, once, when the descriptor becomes readable."""
         self._bells[descriptor] = rung
+
+    def hand_over(self, sockets: Sockets, guard: Guard, deadlines: Deadlines) -> None:
+        """Serve clients from now on, whose kernel has been warm: nobody has heard or asked it anything."""
+        self._sockets, self._publisher = sockets, Sender(sockets[Channel.IOPUB])
+        self.guard, self._deadlines = guard, deadlines
+        guard.before_reply = self._side_effects
+        guard.kernel_ready = True
+        tuple(self._side_effects())  # what came before is nothing to the owner's first cell
+        deadlines.begin(time.monotonic())
 
     def tell(self, message: Supervision) -> None:
         """Send a supervision message to the guest."""
@@ -232,7 +242,7 @@ class Tunnel:
             return False
         if channel is not Channel.HEARTBEAT:
             self._deadlines.asked(time.monotonic())
-        self._act(self._guard.from_client(channel, parts))
+        self._act(self.guard.from_client(channel, parts))
         return self._outbox.pending() < OUTBOX_LIMIT
 
     def _greet(self) -> bool:
@@ -245,7 +255,7 @@ class Tunnel:
         self._deadlines.asked(time.monotonic())
         if asked[:1] == b"\x01":
             iopub.setsockopt(zmq.SUBSCRIBE, asked[1:])
-            self._publisher.send(self._guard.welcome(asked[1:]).parts)
+            self._act((self.guard.welcome(asked[1:]),))
         elif asked[:1] == b"\x00":
             iopub.setsockopt(zmq.UNSUBSCRIBE, asked[1:])
         return True
@@ -263,7 +273,7 @@ class Tunnel:
             if not count:
                 self.ended = True
                 return
-            self._guard.budget.unread = self._publisher.unread()
+            self.guard.budget.unread = self._unread()
             for message in self._decoder.receive(self._buffer[:count]):
                 self._take_from_guest(message)
 
@@ -272,7 +282,7 @@ class Tunnel:
             if isinstance(message, Message):
                 self._supervised(decode(message.parts))
             return
-        self._act(self._guard.from_guest(message))
+        self._act(self.guard.from_guest(message))
 
     def _supervised(self, message: object) -> None:
         match message:
@@ -283,7 +293,7 @@ class Tunnel:
                     raise GuestVersionError(message.guest_version)
                 self.hello = message
             case Ready() if not self.ready:
-                self.ready = self._guard.kernel_ready = True
+                self.ready = self.guard.kernel_ready = True
                 self._deadlines.begin(time.monotonic())
                 self.on_ready()
             case Counters():
@@ -327,12 +337,12 @@ class Tunnel:
     def _keep_time(self) -> None:
         now = time.monotonic()
         # What a client sends to a kernel that still starts does not run yet.
-        running = self._guard.ledger.lanes() if self.ready else ()
+        running = self.guard.ledger.lanes() if self.ready else ()
         self._deadlines.observe((cell.msg_id for cell in running), now)
         due = self._deadlines.verdict(now)
         if due:
             if due.verdict is Verdict.INTERRUPT:
-                self._guard.interrupted(due.cell, due.sentence)
+                self.guard.interrupted(due.cell, due.sentence)
                 self.tell(Signal(2))
             self.on_due(due)
         if self._flush_until is not None and now > self._flush_until:
@@ -342,10 +352,15 @@ class Tunnel:
         for action in actions:
             if isinstance(action, ToGuest):
                 self._outbox.put(action.channel, action.parts)
+            elif self._publisher is None:
+                continue
             elif action.channel is Channel.IOPUB:
                 self._publisher.send(action.parts, marked=marked)
             else:
                 self._sockets[action.channel].send_multipart(action.parts, copy=False)
+
+    def _unread(self) -> int:
+        return self._publisher.unread() if self._publisher else 0
 
     def take_last_requests(self) -> None:
         """Note what clients have sent that the guest will never see, so that it is answered as well."""
@@ -373,10 +388,10 @@ class Tunnel:
         for target in (self._commands.wake, *self._sockets.values()):
             poller.register(target, zmq.POLLIN)
         until = (begun := time.monotonic()) + AFTERWARDS
-        while not self._dismissed and not self._guard.shutdown_requested and time.monotonic() < until:
+        while not self._dismissed and not self.guard.shutdown_requested and time.monotonic() < until:
             events = dict(poller.poll(LOOK))
             if self._commands.wake in events:
                 self._commands.run()
             self._serve_clients(events)
-            if self._publisher.unread() and time.monotonic() < begun + SLOW_READER:
+            if self._unread() and time.monotonic() < begun + SLOW_READER:
                 until = time.monotonic() + AFTERWARDS

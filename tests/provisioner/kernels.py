@@ -5,14 +5,15 @@ import contextlib
 import time
 
 from jupyter_client import AsyncKernelManager, KernelManager
+from traitlets.config import Config
 
 PATIENCE = 30
 
 
 @contextlib.contextmanager
-def running(name="boxed", **start):
+def running(name="boxed", *, config=None, **start):
     """A synchronous manager with a running kernel, and a client on it."""
-    manager = KernelManager(kernel_name=name)
+    manager = KernelManager(kernel_name=name, config=config or Config())
     try:
         manager.start_kernel(**start)
         with connected(manager) as client:

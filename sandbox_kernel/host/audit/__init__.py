@@ -18,7 +18,8 @@ What it is not: evidence against the person who runs kernels. The file is theirs
 """
 
 from sandbox_kernel.host.audit.audit import Audit, Kernel
+from sandbox_kernel.host.audit.environment import fingerprint
 from sandbox_kernel.host.audit.log import AuditLog, default_path
 from sandbox_kernel.host.audit.settings import AUDIT_NAMES, AuditSettings
 
-__all__ = ["AUDIT_NAMES", "Audit", "AuditLog", "AuditSettings", "Kernel", "default_path"]
+__all__ = ["AUDIT_NAMES", "Audit", "AuditLog", "AuditSettings", "Kernel", "default_path", "fingerprint"]

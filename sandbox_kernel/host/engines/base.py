@@ -30,6 +30,14 @@ CONTAINERS = ("docker", "podman")
 """Engines whose kernels run an image's Python."""
 
 
+def name_of_wall(engine: str, policy: Policy) -> str:
+    """Return what stands around a sandbox: "bubblewrap", or "docker, image NAME, runtime runsc"."""
+    if engine not in CONTAINERS:
+        return engine
+    runtime = f", runtime {policy.runtime}" if policy.runtime else ""
+    return f"{engine}, image {policy.image or OUR_IMAGE}{runtime}"
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """One kernel to start: what to run, and what of the host it was granted."""
@@ -153,6 +161,12 @@ class Engine(Protocol):
         """Return how each limit would be kept here; starts nothing.
 
         :raises EngineUnavailableError: the engine cannot run here at all.
+        """
+
+    def software(self, policy: Policy) -> str:
+        """Return what identifies the software inside; "" where it is this machine's own.
+
+        :raises EngineUnavailableError: no daemon answers, or it lacks the image.
         """
 
     def sweep(self) -> list[str]:

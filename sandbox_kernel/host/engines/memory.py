@@ -30,6 +30,10 @@ class MemoryEngine:
         limits = ("memory", "cpus", "pids", "tmp", "network")
         return [Enforcement(limit, None, _NOTHING) for limit in limits]
 
+    def software(self, policy: Policy) -> str:  # noqa: ARG002 - the protocol's signature
+        """Return "": it is this process's own."""
+        return ""
+
     def sweep(self) -> list[str]:
         """Do nothing: the kernels ended with the thread that they were tied to."""
         return []

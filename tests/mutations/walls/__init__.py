@@ -12,6 +12,7 @@ from tests.mutations.walls import (
     limits,
     notebooks,
     policy,
+    pool,
     secrets,
     wire,
 )
@@ -25,6 +26,7 @@ SECTIONS = (
     *wire.SECTIONS,
     *guard.SECTIONS,
     *host.SECTIONS,
+    *pool.SECTIONS,
     *policy.SECTIONS,
     *secrets.SECTIONS,
     *browser.SECTIONS,

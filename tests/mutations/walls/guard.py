@@ -260,8 +260,8 @@ RULES = (
         "guard-violations",
         "A kernel that sends nothing but nonsense is ended.",
         GUARD,
-        "        if self.refused > MAX_REFUSED:\n            raise",
-        "        if False:\n            raise",
+        "        if self.refused > MAX_REFUSED:\n            many",
+        "        if False:\n            many",
         _guard("test_breaking_the_rules_without_end_is_an_end"),
     ),
     Mutation(

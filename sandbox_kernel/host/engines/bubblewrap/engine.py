@@ -64,6 +64,10 @@ class BubblewrapEngine:
         load_filter()
         return [*plan_limits(policy).enforcements(), *report(policy, wall, who)]
 
+    def software(self, policy: Policy) -> str:  # noqa: ARG002 - whatever the policy
+        """Return "": inside is this machine's own."""
+        return ""
+
     def sweep(self) -> list[str]:
         """Remove empty control groups of launches that are no more."""
         removed = []

@@ -80,6 +80,17 @@ class DockerEngine:
         finally:
             daemon.close()
 
+    def software(self, policy: Policy) -> str:
+        """Return the daemon's address and the image's digest.
+
+        :raises EngineUnavailableError: no daemon answers, or it lacks the image.
+        """
+        daemon = self.connect()
+        try:
+            return f"{daemon.address.url} {require_image(policy, daemon).id}"
+        finally:
+            daemon.close()
+
     def sweep(self) -> list[str]:
         """Remove the containers of hosts that are gone; without a daemon there is nothing to remove."""
         try:

@@ -1,0 +1,218 @@
+"""Sandboxes that are started before anybody asks for them, so that nobody waits for them.
+
+Whoever has launched the same kind of kernel twice in this process (a server, a batch; also a
+restart is a launch) will do so again: from then on one more is kept warm. Rules:
+
+- One owner, ever. What is taken is given to nobody else, and nothing comes back.
+- It is what would be started now: the same policy, command and variables, the same packages or
+  image, the same folders (not others of their names), and no older than MAX_AGE.
+- It holds nothing of an owner's: a launch with secrets neither takes one nor leaves a wish for one.
+- Few of them, one is started at a time, and only where they leave most of the memory to others.
+- It ends with this process, however that ends, as any sandbox does.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from sandbox_kernel.host.audit import fingerprint
+from sandbox_kernel.host.engines.base import CONTAINERS, Engine, Launch
+from sandbox_kernel.host.engines.doors import find_doors
+from sandbox_kernel.host.engines.grants import close_all, open_grants
+from sandbox_kernel.host.engines.interpreter import look_at_interpreter
+from sandbox_kernel.host.sandbox import Sandbox
+from sandbox_kernel.policy import Policy
+
+log = logging.getLogger(__name__)
+
+MAX_AGE: Final = 600.0
+"""Seconds that one is kept: for a kernel's whole working day idle ones would only cost memory."""
+
+MAX_KINDS: Final = 64
+"""Kinds of launches that are remembered: notebooks' folders times kernelspecs, for people."""
+
+LAUNCHES: Final = 2
+"""So many launches of a kind make another one likely: a script that runs one notebook pays nothing."""
+
+SMALL: Final = 8 << 30
+"""Bytes of memory below which a machine keeps none by itself: a kernel has some 60 MB, and its libraries'."""
+
+SPARE: Final = 1 << 30
+"""Bytes that must be available beside what a warm sandbox may use by its policy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What two launches have in common if one sandbox serves either."""
+
+    engine: str
+    software: str
+    policy: Policy
+    argv: tuple[str, ...]
+    directory: str
+    variables: tuple[tuple[str, str], ...]
+    places: tuple[tuple[str, int, int], ...]
+    """What is shared, with its device and inode: a name may come to mean another folder."""
+    doors: tuple[str, ...]
+    """Sockets and pipes in what is shared: those that have come since would not be covered."""
+
+
+def kind_of(engine: Engine, policy: Policy, launch: Launch) -> Kind:
+    """Return the kind of a launch; may ask a daemon.
+
+    :raises SandboxError: what starting it would raise: nothing can be granted, no daemon answers, …
+    """
+    variables = {name: os.environ[name] for name in policy.env if name in os.environ} | dict(launch.env)
+    opened = open_grants(policy, launch.directory)
+    try:
+        grants = [one.grant for one in opened]
+        places = tuple((one.grant.path, *_identity(one.fd)) for one in opened)
+        environment = () if engine.name in CONTAINERS else look_at_interpreter(launch.argv[0]).directories
+        doors = find_doors(grants, (shown.real for shown in environment))
+    finally:
+        close_all(opened)
+    return Kind(
+        engine.name,
+        engine.software(policy) or fingerprint(launch.argv[0]) or "",
+        policy,
+        launch.argv,
+        "" if policy.workspace == "none" else str(launch.directory),
+        tuple(sorted(variables.items())),
+        places,
+        doors,
+    )
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
+
+
+@dataclass(frozen=True, slots=True)
+class _Warm:
+    sandbox: Sandbox
+    since: float
+
+
+class Pool:
+    """The warm sandboxes of this process. All methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self.allowed: int | None = None
+        """How many are kept; None: one, where the machine has memory for it."""
+        self._lock = threading.Lock()
+        self._warm: OrderedDict[Kind, _Warm] = OrderedDict()
+        self._launches: OrderedDict[Kind, int] = OrderedDict()
+        self._starting: Sandbox | None = None
+        self._timer: threading.Timer | None = None
+
+    def __repr__(self) -> str:
+        return f"<Pool of {len(self._warm)}>"
+
+    @property
+    def size(self) -> int:
+        """How many are kept at most."""
+        return self.allowed if self.allowed is not None else int(_memory("MemTotal") >= SMALL)
+
+    def take(self, kind: Kind) -> Sandbox | None:
+        """Return a warm sandbox of that kind, for the caller to `adopt`, or to start one as ever."""
+        with self._lock:
+            found = self._warm.pop(kind, None)
+        if found is None:
+            return None
+        if found.sandbox.death is None and time.monotonic() - found.since < MAX_AGE:
+            return found.sandbox
+        found.sandbox.kill()
+        return None
+
+    def launched(self, engine: Engine, kind: Kind, launch: Launch) -> None:
+        """Note that a launch has succeeded, and keep the next one warm if there has been one before it."""
+        with self._lock:
+            self._launches[kind] = self._launches.pop(kind, 0) + 1
+            if len(self._launches) > MAX_KINDS:
+                self._launches.popitem(last=False)
+            if not self._is_wanted(kind):
+                return
+            fresh = replace(launch, name=token_hex(8))
+            sandbox = self._starting = Sandbox(kind.policy, fresh, engine, None)
+        sandbox.start().add_done_callback(lambda done: self._started(kind, sandbox, done.exception()))
+
+    def _is_wanted(self, kind: Kind) -> bool:
+        if self._launches[kind] < LAUNCHES or kind in self._warm or self._starting or not self.size:
+            return False
+        return _memory("MemAvailable") >= kind.policy.memory + SPARE
+
+    def _started(self, kind: Kind, sandbox: Sandbox, failure: BaseException | None) -> None:
+        """Keep it, in place of the oldest if there are too many; in its own thread."""
+        over: list[Sandbox] = []
+        with self._lock:
+            if self._starting is not sandbox:  # the pool was drained meanwhile
+                over.append(sandbox)
+            elif failure is None:
+                self._warm[kind] = _Warm(sandbox, time.monotonic())
+            self._starting = None if self._starting is sandbox else self._starting
+            while len(self._warm) > self.size:
+                over.append(self._warm.popitem(last=False)[1].sandbox)
+            self._look_later()
+        if failure is not None:  # the next launch of its kind will fail as well, and says so better
+            log.debug("No sandbox could be kept warm: %s", failure)
+        for each in over:
+            each.kill()
+
+    def _look_later(self) -> None:
+        if self._warm and self._timer is None:
+            self._timer = threading.Timer(MAX_AGE, self._drop_old)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _drop_old(self) -> None:
+        with self._lock:
+            self._timer = None
+            old = [kind for kind, warm in self._warm.items() if time.monotonic() - warm.since >= MAX_AGE]
+            dropped = [self._warm.pop(kind) for kind in old]
+            self._look_later()
+        for warm in dropped:
+            warm.sandbox.kill()
+
+    def drain(self) -> None:
+        """End all that are kept and return when nothing of them is left."""
+        with self._lock:
+            ending = [warm.sandbox for warm in self._warm.values()]
+            ending += [self._starting] if self._starting else []
+            self._warm, self._starting = OrderedDict(), None
+            self._launches.clear()
+            if self._timer:
+                self._timer.cancel()
+                self._timer = None
+        for each in ending:
+            each.kill()
+        for each in ending:
+            each.close()
+
+    def abandon(self) -> None:
+        """In a forked child: they are the parent's."""
+        self._lock = threading.Lock()  # some thread of the parent may hold the old one
+        self._warm, self._launches = OrderedDict(), OrderedDict()
+        self._starting, self._timer = None, None
+
+
+def _memory(entry: str) -> int:
+    """Return an entry of /proc/meminfo in bytes; 0 where there is none."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    found = (line.split() for line in lines if line.startswith(f"{entry}:"))
+    return next((int(words[1]) * 1024 for words in found), 0)
+
+
+POOL: Final = Pool()
+"""The one of this process."""
+
+os.register_at_fork(after_in_child=POOL.abandon)
