@@ -23,8 +23,8 @@ def command() -> int:
         click.echo(f"Removed {plain(entry)}")
     if left := UNDONE.left():
         raise EngineUnavailableError(
-            f"The daemon has not removed {len(left)} containers yet ({', '.join(one[:12] for one in left)}); "
-            "it is at it, or fails: try again, and if they stay, see its log."
+            f"Not removed yet: {', '.join(f'container {one[:12]}' for one in left)}. The daemon is at it, or "
+            "fails: try again, and if they stay, see its log."
         )
     if not removed:
         click.echo("Nothing was left behind.")

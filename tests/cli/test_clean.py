@@ -1,5 +1,7 @@
 """`sandbox-kernel clean`."""
 
+import contextlib
+import itertools
 import os
 import subprocess
 import sys
@@ -8,8 +10,12 @@ from pathlib import Path
 import docker
 import pytest
 
+from sandbox_kernel.cli import clean as command
+from sandbox_kernel.cli.app import run_command
+from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.host.engines.docker import leftovers
 from tests.daemons.plugin import container_host
+from tests.host.engines.docker.stub import Stub
 
 PROGRAM = Path(sys.executable).with_name("sandbox-kernel")
 DEAD = "2147483646:1:"
@@ -26,6 +32,26 @@ def test_nothing_is_left():
     """It says so, rather than nothing."""
     done = clean()
     assert (done.returncode, done.stdout) == (0, "Nothing was left behind.\n")
+
+
+def test_what_stays_is_told(tmp_path, monkeypatch, capsys):
+    """A daemon that fails to remove a container has left something behind."""
+    undone = leftovers.Undone()
+    for module in (leftovers, command):
+        monkeypatch.setattr(module, "UNDONE", undone)
+    monkeypatch.setattr(leftovers, "SWEPT_WITHIN", 0)
+    monkeypatch.setattr(leftovers, "PURSUED", 0)
+    stub = Stub(tmp_path / "d.sock")
+    monkeypatch.setenv("DOCKER_HOST", stub.address.url)
+    stub.labels = {**leftovers.labels("x"), leftovers.BOOT: "another"}
+    stub.containers = {"fine": iter([204]), "stuck": itertools.repeat(500)}
+    with contextlib.closing(stub.start()):
+        assert run_command(["clean"]) == ExitCode.USAGE
+        for thread in list(undone._threads.values()):
+            thread.join()
+    said = capsys.readouterr()
+    assert said.out == "Removed container fine\n"
+    assert "Not removed yet: container stuck. The daemon" in said.err
 
 
 @pytest.mark.parametrize("engine", ["docker", "podman"])
