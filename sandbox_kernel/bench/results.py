@@ -60,6 +60,8 @@ class Results:
     unmeasured: list[Unmeasured] = field(default_factory=list)
     traces: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Subject → stages."""
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
+    """Of the machine when the run began: how many others wanted its processors."""
     commands: list[str] = field(default_factory=list)
     """What this was made with."""
 
@@ -80,7 +82,7 @@ class Results:
             "format": FORMAT,
             "commands": self.commands,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": machine(),
+            "machine": {**machine(), "load": round(self.load, 1)},
             "reference": PLAIN.name,
             "subjects": self.subjects,
             "figures": {

@@ -7,18 +7,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, Literal
-
-from sandbox_kernel.bench.unmeasured import UnmeasuredError
+from typing import Final, Literal
 
 _ARGV = (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}")
 
 Pool = Literal["off", "default", "on"]
 """Whether warm sandboxes are kept for kernels to come; by default that is for the machine's memory to say."""
-
-_POOL_TRAIT: Final = "warm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +53,11 @@ class Subject:
         """Return the same kernel, in a process that keeps warm ones or does not."""
         return replace(self, pool=pool if self.sandboxed else "off")
 
-    def settings(self) -> dict[str, dict[str, Any]]:
-        """Return Jupyter's configuration for it.
-
-        :raises UnmeasuredError: it is to come out of a pool, and this version has none.
-        """
+    def settings(self) -> dict[str, dict[str, int]]:
+        """Return Jupyter's configuration for it."""
         if not self.sandboxed or self.pool == "default":
             return {}
-        [plug] = entry_points(group="jupyter_client.kernel_provisioners", name=str(self.provisioner))
-        if plug.load().class_traits().get(_POOL_TRAIT) is not None:
-            return {plug.attr: {_POOL_TRAIT: int(self.pool == "on")}}
-        if self.pool == "on":
-            raise UnmeasuredError("this version keeps no warm sandboxes")
-        return {}
+        return {"SandboxProvisioner": {"warm": int(self.pool == "on")}}
 
 
 def _sandbox(name: str, title: str, **config: str) -> Subject:

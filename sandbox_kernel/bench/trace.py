@@ -43,6 +43,8 @@ class Probe:
     left: str = ""
     of: str = ""
     """Only for an argument of this kind: a message's class, or its channel."""
+    after: str = ""
+    """Only once this has happened."""
 
 
 START_PROBES: Final = (
@@ -55,7 +57,7 @@ START_PROBES: Final = (
 
 TRIP_PROBES: Final = (
     Probe(_GUARD, "from_client", entered="host has request"),
-    Probe(_TUNNEL, "_write_guest", left="host has passed it on"),
+    Probe(_TUNNEL, "_write_guest", left="host has passed it on", after="host has request"),
     Probe(_GUARD, "from_guest", entered="host has reply", of="SHELL"),
 )
 
@@ -91,6 +93,7 @@ class Hooks:
     def _wrapped(self, function: Callable[..., Any], probe: Probe) -> Callable[..., Any]:
         def entered(arguments: tuple[Any, ...]) -> bool:
             wanted = not probe.of or any(_kind(each) == probe.of for each in arguments)
+            wanted = wanted and (not probe.after or probe.after in self.notes.taken)
             if wanted and probe.entered:
                 self.notes.note(probe.entered)
             return wanted and bool(probe.left)

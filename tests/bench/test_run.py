@@ -17,12 +17,10 @@ LEAST = {
     "memory": {"count": 2},
     "growth": {"counts": [1, 2], "times": 2, "idle": 0.1},
     "batch": {"notebooks": 2},
+    "pool": {"times": 1, "refill": 0.5},
     "trace": {"starts": 1, "trips": 5},
 }
 """The least that each measurement can be asked for."""
-
-LATER = {"pool"}
-"""What needs a pool, which not every version has."""
 
 
 @pytest.mark.timeout(600)
@@ -33,14 +31,12 @@ def test_every_figure_is_measured(bubblewrap: str, place: Scratch, no_leftovers:
         found = {name: lane.ask(name, 200, **options) for name, options in LEAST.items()}
     finally:
         lane.close()
-    assert found.keys() == {*ON_A_KERNEL, *ON_A_SUBJECT} - LATER
+    assert found.keys() == {*ON_A_KERNEL, *ON_A_SUBJECT}
     assert_traced(found.pop("trace"))
     samples = {name: taken for each in found.values() for name, taken in each.items()}
     assert all(taken and math.isfinite(sum(taken)) and min(taken) >= 0 for taken in samples.values())
     sources = {
-        figure.source
-        for figure in FIGURES.values()
-        if not figure.name.startswith(("pool", "execute_of", "idle_of"))
+        figure.source for figure in FIGURES.values() if not figure.name.startswith(("execute_of", "idle_of"))
     }
     assert samples.keys() >= {*sources, "execute_of_2", "idle_of_2"}
 
@@ -59,8 +55,7 @@ def test_what_a_worker_is_told_it_understands() -> None:
     for group in GROUPS.values():
         name = group.measure or group.name
         assert name in {*ON_A_KERNEL, *ON_A_SUBJECT}
-        if name not in LATER:
-            assert group.options.keys() == LEAST[name].keys()
+        assert group.options.keys() == LEAST[name].keys()
         assert group.quick_options.keys() <= group.options.keys()
 
 
