@@ -5,7 +5,8 @@ import sys
 from time import perf_counter, sleep
 
 from sandbox_kernel.bench.cells import Samples
-from sandbox_kernel.bench.kernel import PATIENCE, Kernel
+from sandbox_kernel.bench.container import new_kernel
+from sandbox_kernel.bench.kernel import PATIENCE
 from sandbox_kernel.bench.processes import machine_cpu
 from sandbox_kernel.bench.subjects import Subject
 from sandbox_kernel.bench.unmeasured import UnmeasuredError
@@ -15,7 +16,7 @@ def warm(subject: Subject, times: int) -> Samples:
     """Milliseconds to the first reply, and CPU seconds of the whole machine meanwhile."""
     taken, used = [], []
     for _ in range(times):
-        kernel = Kernel(subject)
+        kernel = new_kernel(subject)
         cpu, begun = machine_cpu(), perf_counter()
         try:
             kernel.start()
