@@ -134,7 +134,7 @@ IMAGES: dict[str, tuple[dict[str, Any], Wanted]] = {
 }
 
 OUTSIDE = [
-    *(("browser", name) for name in PAGES),
+    *(("browser", name) for name in (*PAGES, "widget-report")),
     *(("tunnel", name) for name in (*FRAMES, *WORDS, *SLOW)),
     *(("control path", f"{name}={value}") for name, value in LIMITS),
     *(("control path", str(settings)) for settings, _ in MAXIMA),

@@ -137,6 +137,30 @@ IN_FRAMES = frozenset(
 
 REPLACE = "pay(source='set_next_input', replace=True, text='# replaced by the kernel')"
 
+REPORT = """
+name = 'widget-report'
+import ipywidgets  # whose own answer is replaced
+from comm import get_comm_manager
+
+reported, told = widget('HTML', value=''), widget('HTML', value='')
+show_widget(reported)
+show_widget(told)
+
+def state_of(value):
+    types = {'_model_module': CONTROLS, '_view_module': CONTROLS, '_model_name': 'HTMLModel',
+             '_view_name': 'HTMLView', '_model_module_version': '2.0.0', '_view_module_version': '2.0.0'}
+    return {'model_name': 'HTMLModel', 'model_module': CONTROLS, 'model_module_version': '2.0.0',
+            'state': types | {'value': value}}
+
+def report(comm, opened):
+    states = {reported.comm_id: state_of(image(name)), told.comm_id: state_of('<b>it was told</b>')}
+    answer = {'method': 'update_states', 'states': states, 'buffer_paths': []}
+    comm.on_msg(lambda asked: comm.send(answer))
+
+get_comm_manager().register_target('jupyter.widget.control', report)
+"""
+"""An attack that waits until the page is loaded anew, and asks for the states of all widgets."""
+
 PROBE = """
 const told = {};
 async function attempt(name, action) {
