@@ -312,9 +312,9 @@ SETTINGS_OF_A_CONTAINER = (
         "docker-gvisor-processes",
         "gVisor's own processes on the host are bounded, too.",
         SETTINGS,
-        "return GVISOR_SHARE * policy.pids + GVISOR_OWN if facts.is_gvisor(policy.runtime) else policy.pids",
+        "return min(GVISOR_SHARE * policy.pids + GVISOR_OWN, MOST_PIDS)",
         "return 0",
-        _settings("test_each_limit_reaches_its_field"),
+        _settings("test_gvisor_s_own_processes_are_bounded_too"),
     ),
 )
 

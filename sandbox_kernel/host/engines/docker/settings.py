@@ -31,6 +31,8 @@ LOCKED: Final = 64 * KiB
 GVISOR_SHARE: Final = 8
 GVISOR_OWN: Final = 512
 """Processes and threads of gVisor on the host: for each inside, and for itself."""
+MOST_PIDS: Final = 1 << 22
+"""Linux has no more (PID_MAX_LIMIT), and control groups refuse a limit above."""
 
 CLOSED_HOMES: Final = ("/root",)
 """Directories that images keep closed, and that notebooks may lie below."""
@@ -128,7 +130,9 @@ def host_pids(policy: Policy, facts: Facts) -> int:
     gVisor has some of its own for each inside (6 or so were seen), and dies where it cannot; there
     its own kernel keeps the policy's limit (`kernel.start_message`), and this keeps gVisor's.
     """
-    return GVISOR_SHARE * policy.pids + GVISOR_OWN if facts.is_gvisor(policy.runtime) else policy.pids
+    if not facts.is_gvisor(policy.runtime):
+        return policy.pids
+    return min(GVISOR_SHARE * policy.pids + GVISOR_OWN, MOST_PIDS)
 
 
 def _environment(image: Image, facts: Facts) -> list[str]:

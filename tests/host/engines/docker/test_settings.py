@@ -159,3 +159,9 @@ def test_more_processors_than_there_are():
     for asked, told in ((2.5, 2.5), (64.0, 4.0)):
         body = settings(Policy(cpus=asked))
         assert body["HostConfig"]["NanoCpus"] == told * 1e9
+
+
+@pytest.mark.parametrize(("pids", "limit"), [(100, 8 * 100 + 512), (4_194_304, 4_194_304)])
+def test_gvisor_s_own_processes_are_bounded_too(pids, limit):
+    """It has some for each inside; and no control group takes a limit above what Linux has."""
+    assert host(Policy(runtime="gvisor", pids=pids))["PidsLimit"] == limit
