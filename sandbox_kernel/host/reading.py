@@ -21,7 +21,7 @@ from sandbox_kernel.wire import Message, Part
 MAX_IDENTITIES = 8
 """Routing parts before a message: a client has one, a proxy in front of it adds one."""
 
-LARGE = 1 << 20
+LARGE = 256 << 10
 """Bytes of a message from which on it is read while no other sandbox of this process reads one.
 To read JSON takes many times its bytes for a moment; one such moment at a time."""
 

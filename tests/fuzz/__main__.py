@@ -1,7 +1,7 @@
-"""Fuzz for as long as you like: `python -m tests.fuzz guard|decoder [libFuzzer's options] FOLDER`.
+"""Fuzz for as long as you like: `python -m tests.fuzz guard|content|decoder [options] FOLDER`.
 
-Needs atheris (`pip install atheris`), which is no requirement of the tests: they replay what it
-found worth keeping. Put new finds into tests/fuzz/corpus with `-merge=1`.
+The options are libFuzzer's. Needs atheris (`pip install atheris`), which is no requirement of the
+tests: they replay what it found worth keeping, in tests/fuzz/corpus.
 """
 
 import logging
@@ -12,7 +12,7 @@ import atheris
 with atheris.instrument_imports(include=["sandbox_kernel"]):
     from tests.fuzz import script
 
-TARGETS = {"guard": script.play, "decoder": script.decode}
+TARGETS = {"guard": script.play, "content": script.play_content, "decoder": script.decode}
 
 if __name__ == "__main__":
     logging.disable()

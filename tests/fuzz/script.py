@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+from collections.abc import Sequence
 
 from sandbox_kernel.host.admission import ASKED
+from sandbox_kernel.host.content import content_filters
 from sandbox_kernel.host.guard import PUBLISHED, ViolationError
+from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.wire import CHUNK_BYTES, EXCLUSIVE_BYTES, Channel, Decoder, RemoteProtocolError
-from tests.fuzz.world import REPLIES, World
+from tests.fuzz.world import POLICY, REPLIES, World
 
 CAP = 600_000
 MOST_HELD = CAP + (len(Channel) - 1) * EXCLUSIVE_BYTES + CHUNK_BYTES
@@ -34,6 +37,34 @@ BODIES = [
 ]
 """Contents that make sense somewhere; a fuzzer needs days to find them by itself."""
 
+SECRET = "xxxxxxxxxxxx"
+FIGURE = {"data": [], "layout": {"height": 1}}
+CONTROLS = {f"_{kind}_module": "@jupyter-widgets/controls" for kind in ("model", "view")}
+WIDGET = {**CONTROLS, "_model_name": "HTMLModel", "_view_name": "HTMLView", "value": "<b>"}
+OUTPUT = {"output_type": "stream", "name": "stdout", "text": SECRET}
+CELL = {"source": "set_next_input", "text": "x", "replace": True}
+ACTIVE = [
+    {"data": {"text/html": "<b>x</b><script>1</script>"}, "metadata": {}},
+    {
+        "data": {"image/svg+xml": "<svg><g/></svg>", "text/markdown": "![x](y)<i>"},
+        "transient": {"display_id": "a"},
+    },
+    {"data": {"application/vnd.plotly.v1+json": FIGURE}, "metadata": {}},
+    {
+        "comm_id": "c",
+        "target_name": "jupyter.widget",
+        "data": {"state": WIDGET, "buffer_paths": [["value"]]},
+    },
+    {"comm_id": "c", "data": {"method": "update_states", "states": {"c": {"state": {"value": "<"}}}}},
+    {"comm_id": "c", "data": {"method": "update", "state": {"outputs": [OUTPUT]}, "buffer_paths": []}},
+    {
+        "status": "ok",
+        "payload": [CELL],
+        "user_expressions": {"a": {"status": "ok", "data": {"text/html": "<b>"}}},
+    },
+]
+"""Contents that the rules for browsers have something to do with."""
+
 
 def as_json(value: object) -> bytes:
     """Return what a kernel might write for it: NaN and lone surrogates as well."""
@@ -43,9 +74,10 @@ def as_json(value: object) -> bytes:
 class Script:
     """Reads choices off the front of some bytes; at their end every choice is the first."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, bodies: Sequence[object] = BODIES) -> None:
         self._data = data
         self._at = 0
+        self._bodies = bodies
 
     def __bool__(self) -> bool:
         return self._at < len(self._data)
@@ -68,12 +100,21 @@ class Script:
             return self.take()
         if kind == 1:
             return b'{"data": ' + self.take() + b', "text": "x"}'
-        return as_json(self.pick(BODIES))
+        return as_json(self.pick(self._bodies))
 
 
 def play(data: bytes) -> World:
     """Play a script to a guard; raises AssertionError, or whatever the guard should not have raised."""
-    script, world = Script(data), World()
+    return _played(Script(data), World())
+
+
+def play_content(data: bytes) -> World:
+    """Play a script to a guard with the rules for browsers, and a secret to mask."""
+    world = World(filters=content_filters(POLICY), masks=Masks({"TOKEN": SECRET}))
+    return _played(Script(data, [*BODIES, *ACTIVE]), world)
+
+
+def _played(script: Script, world: World) -> World:
     with contextlib.suppress(ViolationError):
         for _ in range(STEPS):
             if not script:

@@ -7,11 +7,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from sandbox_kernel.host.content import content_filters
 from sandbox_kernel.host.guard import ViolationError
+from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.wire import Channel
 from tests.fuzz import script
-from tests.fuzz.script import BODIES, CHANNELS, CLIENTS, REQUESTS, SPOILT, TYPES
-from tests.fuzz.world import World
+from tests.fuzz.script import ACTIVE, BODIES, CHANNELS, CLIENTS, REQUESTS, SPOILT, TYPES
+from tests.fuzz.world import POLICY, World
 
 CORPUS = Path(__file__).parent / "corpus"
 JSON = st.recursive(
@@ -21,7 +23,7 @@ JSON = st.recursive(
 )
 FIELDS = ("text", "name", "data", "metadata", "transient", "execution_count", "execution_state", "status")
 CONTENTS = (
-    st.sampled_from(BODIES)
+    st.sampled_from(BODIES + ACTIVE)
     | st.dictionaries(st.sampled_from(FIELDS) | st.text(max_size=8), JSON, max_size=4)
     | st.builds(lambda body, field, value: {**body, field: value}, st.sampled_from(BODIES), st.text(), JSON)
 ).map(script.as_json) | st.binary(max_size=200)
@@ -33,7 +35,7 @@ class GuardMachine(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.world = World()
+        self.world = World(filters=content_filters(POLICY), masks=Masks({"TOKEN": script.SECRET}))
 
     @rule(content=CONTENTS, client=st.integers(0, 1), again=st.just(-1) | st.integers(0, 3))
     def execute(self, content, client, again):
@@ -109,11 +111,13 @@ GuardMachine.TestCase.settings = settings(
 TestGuard = GuardMachine.TestCase
 
 
-@pytest.mark.parametrize("target", ["guard", "decoder"])
-def test_corpus(target):
-    """What a coverage-guided fuzzer found worth keeping is still survived."""
-    play = {"guard": script.play, "decoder": script.decode}[target]
-    scripts = sorted((CORPUS / target).iterdir())
+@pytest.mark.parametrize(
+    ("corpus", "play"),
+    [("guard", script.play), ("guard", script.play_content), ("decoder", script.decode)],
+)
+def test_corpus(corpus, play):
+    """What a coverage-guided fuzzer found worth keeping is still survived, with and without filters."""
+    scripts = sorted((CORPUS / corpus).iterdir())
     assert len(scripts) > 10
     for path in scripts:
         play(path.read_bytes())

@@ -17,7 +17,9 @@ from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.host.admission import ASKED
 from sandbox_kernel.host.deaths import Death
 from sandbox_kernel.host.guard import PUBLISHED, Guard, ToClient, ToGuest
+from sandbox_kernel.host.hooks import Filter
 from sandbox_kernel.host.jupyter import EMPTY, RawMessage, Signer, compose
+from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel, Message, Oversized
 from tests.host.messages import OUTER
@@ -59,9 +61,11 @@ class World:
     sent: list[Sent] = field(default_factory=list)
     passed: int = 0
     """Bytes of output in the current account."""
+    filters: tuple[Filter, ...] = ()
+    masks: Masks | None = None
 
     def __post_init__(self) -> None:
-        self.guard = Guard(POLICY, outer=OUTER, now=lambda: self.time)
+        self.guard = Guard(POLICY, outer=OUTER, now=lambda: self.time, filters=self.filters, masks=self.masks)
         self.session = Session(key=OUTER)
 
     # What may happen
