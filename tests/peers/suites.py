@@ -36,8 +36,8 @@ class Suite:
     pass_on: tuple[str, ...] = ()
     """Environment variables through which its tests talk to their kernels."""
 
-    def run(self, kernels: str, work: Path, only: tuple[str, ...] = ()) -> Outcomes:
-        """Return how each test ended, by its node id; `only` limits the run to some of them."""
+    def run(self, kernels: str, work: Path, only: tuple[str, ...] = (), *, docker_host: str = "") -> Outcomes:
+        """Return how each test ended, by its node id; `only` limits the run to some of them. Any thread."""
         work.mkdir(parents=True)
         copy = work / "suite"
         shutil.copytree(self.source, copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -62,7 +62,7 @@ class Suite:
                 *(only or self.files),
             ],
             cwd=copy,
-            env=self._environment(kernels, work),
+            env=self._environment(kernels, work, docker_host),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -74,7 +74,7 @@ class Suite:
         assert done.returncode in {0, 1}, f"{self.name} did not run:\n{done.stdout[-5000:]}"
         return _outcomes(work / "outcomes.xml", copy)
 
-    def _environment(self, kernels: str, work: Path) -> dict[str, str]:
+    def _environment(self, kernels: str, work: Path, docker_host: str) -> dict[str, str]:
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -87,6 +87,7 @@ class Suite:
         }
         if kernels == DOCKER:
             environment |= {
+                "DOCKER_HOST": docker_host,
                 "SANDBOX_KERNEL_ENGINE": "docker",
                 "SANDBOX_KERNEL_IMAGE": "sandbox-kernel/scipy",
             }

@@ -1,6 +1,9 @@
 """Other projects' own suites cannot tell a sandboxed kernel from a plain one, but for a listed few."""
 
 import tomllib
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,33 +12,46 @@ from tests.peers import suites
 from tests.peers.suites import DOCKER, PLAIN, SANDBOXED, Outcomes, Suite
 
 LISTED = tomllib.loads(Path(__file__).with_name("differences.toml").read_text())
+SUITES = ("nbclient", "jupyter_kernel_test")
+AT_ONCE = 3
+"""Runs of suites side by side: one waits for two thirds of its time, for kernels and deadlines of its own."""
 
 
-@pytest.fixture
-def suite(request: pytest.FixtureRequest) -> Suite:
-    if request.param == "nbclient":
-        return suites.nbclient(request.config.cache.mkdir("sdists"))
-    return suites.kernel_protocol()
+class Runs:
+    """How every suite ends, whole, with every kind of kernels; all are started at once."""
+
+    def __init__(self, pool: ThreadPoolExecutor, cache: Path, work: Path, docker_host: str | None) -> None:
+        self.suites = {"nbclient": suites.nbclient(cache), "jupyter_kernel_test": suites.kernel_protocol()}
+        self._work = work
+        self._docker_host = docker_host or ""
+        self._first: dict[tuple[str, str], Future[Outcomes]] = {
+            (name, kernels): pool.submit(self._run, self.suites[name], kernels, "first")
+            for name in SUITES
+            for kernels in (PLAIN, SANDBOXED, *([DOCKER] if docker_host else []))
+        }
+
+    def _run(self, suite: Suite, kernels: str, when: str, only: tuple[str, ...] = ()) -> Outcomes:
+        work = self._work / f"{suite.name}-{kernels}-{when}"
+        return suite.run(kernels, work, only, docker_host=self._docker_host)
+
+    def differences(self, name: str, kernels: str) -> dict[str, dict[str, str]]:
+        """Return how each test ended that did not end alike with plain and with these kernels."""
+        plain, sandboxed = (self._first[name, each].result() for each in (PLAIN, kernels))
+        assert list(plain.values()).count("passed") > 10, "the suite itself does not work here"
+        return _differences(plain, sandboxed)
+
+    def again(self, name: str, kernels: str, only: tuple[str, ...]) -> dict[str, dict[str, str]]:
+        """The same for some tests, one run after the other."""
+        for future in self._first.values():
+            future.exception()  # all have ended
+        plain, sandboxed = (
+            self._run(self.suites[name], each, f"again-for-{kernels}", only) for each in (PLAIN, kernels)
+        )
+        return _differences(plain, sandboxed)
 
 
-_PLAIN: dict[str, Outcomes] = {}
-
-
-def plain_outcomes(suite: Suite, work: Path) -> Outcomes:
-    """Return how the whole suite ends with plain kernels; run once, whatever it is compared with."""
-    if suite.name not in _PLAIN:
-        _PLAIN[suite.name] = suite.run(PLAIN, work)
-    return _PLAIN[suite.name]
-
-
-def differences(
-    suite: Suite, kernels: str, work: Path, only: tuple[str, ...] = ()
-) -> dict[str, dict[str, str]]:
-    """Run a suite both ways; return how each test ended that did not end alike."""
-    plain = suite.run(PLAIN, work / PLAIN, only) if only else plain_outcomes(suite, work / PLAIN)
-    sandboxed = suite.run(kernels, work / kernels, only)
+def _differences(plain: Outcomes, sandboxed: Outcomes) -> dict[str, dict[str, str]]:
     assert plain.keys() == sandboxed.keys()
-    assert only or list(plain.values()).count("passed") > 10, "the suite itself does not work here"
     return {
         name: {PLAIN: plain[name], SANDBOXED: sandboxed[name]}
         for name in plain
@@ -43,37 +59,45 @@ def differences(
     }
 
 
-def compare(suite: Suite, kernels: str, work: Path) -> None:
+@pytest.fixture(scope="module")
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    docker_host = None
+    with suppress(pytest.skip.Exception):  # the tests that need it skip by themselves
+        docker_host = request.getfixturevalue("docker_host")
+        assert request.getfixturevalue("scipy_image") == "sandbox-kernel/scipy"
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        cache, work = request.config.cache.mkdir("sdists"), tmp_path_factory.mktemp("peers")
+        yield Runs(pool, cache, work, docker_host)
+        pool.shutdown(cancel_futures=True)
+
+
+def compare(runs: Runs, suite: str, kernels: str) -> None:
     """Each test of the suite ends alike with plain and with these kernels, or is listed with a reason."""
     listed = {
         name: {end: entry[end] for end in (PLAIN, SANDBOXED)}
-        for name, entry in LISTED[suite.name].items()
+        for name, entry in LISTED[suite].items()
         if kernels in entry.get("only", (SANDBOXED, DOCKER))
     }
-    found = differences(suite, kernels, work / "first")
+    found = runs.differences(suite, kernels)
     doubtful = tuple(name for name in found | listed if found.get(name) != listed.get(name))
     if doubtful:  # these suites measure times: on a busy machine a test may fail once, either way
-        again = differences(suite, kernels, work / "again", doubtful)
+        again = runs.again(suite, kernels, doubtful)
         found = {name: ends for name, ends in found.items() if name not in doubtful} | again
     assert found == listed
 
 
 @pytest.mark.timeout(4 * suites.PATIENCE)
-@pytest.mark.parametrize("suite", ["jupyter_kernel_test", "nbclient"], indirect=True)
-def test_outcomes_are_equal(suite: Suite, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suite", SUITES)
+def test_outcomes_are_equal(runs: Runs, suite: str) -> None:
     """Behind bubblewrap's wall a suite ends as it does without one."""
-    compare(suite, SANDBOXED, tmp_path)
+    compare(runs, suite, SANDBOXED)
 
 
 @pytest.mark.timeout(4 * suites.PATIENCE)
-@pytest.mark.parametrize("suite", ["jupyter_kernel_test", "nbclient"], indirect=True)
-def test_outcomes_in_containers(
-    suite: Suite, tmp_path: Path, docker_host: str, scipy_image: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("suite", SUITES)
+def test_outcomes_in_containers(docker_host: str, scipy_image: str, runs: Runs, suite: str) -> None:
     """In a container, too, on an interpreter that may be another version."""
-    assert scipy_image == "sandbox-kernel/scipy"
-    monkeypatch.setenv("DOCKER_HOST", docker_host)
-    compare(suite, DOCKER, tmp_path)
+    compare(runs, suite, DOCKER)
 
 
 def test_reasons() -> None:
