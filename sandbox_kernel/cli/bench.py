@@ -40,6 +40,9 @@ what was recorded there cannot be measured any more, or if nothing could be meas
 
 QUICK_ENGINES = ("bubblewrap",)
 
+FILE_WIDTH = 180
+"""Columns of a file or pipe: all walls side by side, each with its spread."""
+
 
 @click.command("bench", help=HELP, short_help="Measure what a sandboxed kernel costs here.")
 @click.option(
@@ -96,6 +99,8 @@ def command(
     if record:
         _write(record, merged(kept, document) if kept else document)
     console = Console(markup=False, highlight=False, soft_wrap=True, stderr=json_file == "-")
+    if not console.is_terminal:  # nobody's screen is too narrow
+        console.width = FILE_WIDTH
     _show(console, results)
     if not results.figures and not results.traces:
         return ExitCode.CELL_ERROR
