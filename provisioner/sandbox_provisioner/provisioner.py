@@ -134,10 +134,10 @@ class SandboxProvisioner(PolicySettings):
         granted = await result_of(in_thread(partial(read_secrets, self._policy, around, self._directory)))
         launch = Launch(tuple(cmd), self._directory, token_hex(8), environment)
         engine = await result_of(in_thread(partial(self.select_engine, self._policy, launch)))
-        first = self._front is None
-        front = self._front = self._front or Front.create()
         POOL.allowed = self.warm
         kind = await self._kind(engine, launch) if POOL.size and not granted else None
+        first = self._front is None
+        front = self._front = self._front or Front.create()
         try:
             sandbox = await self._adopted(kind, front) or await self._started(launch, engine, front, granted)
         except BaseException:  # a cancelled launch, too, gets no other cleaning up
@@ -161,7 +161,8 @@ class SandboxProvisioner(PolicySettings):
             return None
         self._sandbox = sandbox
         try:
-            await result_of(sandbox.adopt(front, log=self._log_line, audit=self._new_audit()))
+            audit = self._new_audit()
+            await result_of(sandbox.adopt(front, directory=self._directory, log=self._log_line, audit=audit))
         except StartError as error:
             self.log.debug("%s", error)
             await self._end()

@@ -25,7 +25,7 @@ class KernelLog:
     def hand_over(self, tell: Callable[[str], None]) -> None:
         """Pass on to somebody else from now on; what was said before is told first."""
         self._tell = tell
-        if said := "".join(self._last):
+        if said := "".join(self._last)[-MAX_LOG:]:
             tell(said)
 
     def note(self, text: str) -> None:

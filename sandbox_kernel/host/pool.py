@@ -21,6 +21,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from sandbox_kernel.errors import SandboxError
 from sandbox_kernel.host.audit import fingerprint
 from sandbox_kernel.host.engines.base import CONTAINERS, Engine, Launch
 from sandbox_kernel.host.engines.doors import find_doors
@@ -58,7 +59,7 @@ class Kind:
     directory: str
     variables: tuple[tuple[str, str], ...]
     places: tuple[tuple[str, int, int], ...]
-    """What is shared, with its device and inode: a name may come to mean another folder."""
+    """What is shared or shown, with its device and inode: a name may come to mean another folder."""
     doors: tuple[str, ...]
     """Sockets and pipes in what is shared: those that have come since would not be covered."""
 
@@ -72,8 +73,10 @@ def kind_of(engine: Engine, policy: Policy, launch: Launch) -> Kind:
     opened = open_grants(policy, launch.directory)
     try:
         grants = [one.grant for one in opened]
-        places = tuple((one.grant.path, *_identity(one.fd)) for one in opened)
+        places = [(one.grant.path, *_identity(one.fd)) for one in opened]
         environment = () if engine.name in CONTAINERS else look_at_interpreter(launch.argv[0]).directories
+        # An environment that was made anew has the same packages, and the old one's files are gone.
+        places += [(shown.path, *_identity(shown.real)) for shown in environment]
         doors = find_doors(grants, (shown.real for shown in environment))
     finally:
         close_all(opened)
@@ -84,13 +87,16 @@ def kind_of(engine: Engine, policy: Policy, launch: Launch) -> Kind:
         launch.argv,
         "" if policy.workspace == "none" else str(launch.directory),
         tuple(sorted(variables.items())),
-        places,
+        tuple(places),
         doors,
     )
 
 
-def _identity(descriptor: int) -> tuple[int, int]:
-    status = os.fstat(descriptor)
+def _identity(place: int | str) -> tuple[int, int]:
+    try:
+        status = os.stat(place)  # noqa: PTH116 - of a descriptor as well
+    except OSError:  # a part of an environment that was removed: starting it says it better
+        return 0, 0
     return status.st_dev, status.st_ino
 
 
@@ -139,7 +145,8 @@ class Pool:
                 self._launches.popitem(last=False)
             if not self._is_wanted(kind):
                 return
-            fresh = replace(launch, name=token_hex(8))
+            # With the variables of its kind: the process's own may be another launch's by the time it starts.
+            fresh = replace(launch, name=token_hex(8), env=dict(kind.variables))
             sandbox = self._starting = Sandbox(kind.policy, fresh, engine, None)
         sandbox.start().add_done_callback(lambda done: self._started(kind, sandbox, done.exception()))
 
@@ -151,10 +158,11 @@ class Pool:
     def _started(self, kind: Kind, sandbox: Sandbox, failure: BaseException | None) -> None:
         """Keep it, in place of the oldest if there are too many; in its own thread."""
         over: list[Sandbox] = []
+        meant = failure is None and _is_still(kind, sandbox)
         with self._lock:
-            if self._starting is not sandbox:  # the pool was drained meanwhile
+            if self._starting is not sandbox or not meant:  # the pool was drained meanwhile
                 over.append(sandbox)
-            elif failure is None:
+            else:
                 self._warm[kind] = _Warm(sandbox, time.monotonic())
             self._starting = None if self._starting is sandbox else self._starting
             while len(self._warm) > self.size:
@@ -200,6 +208,14 @@ class Pool:
         self._lock = threading.Lock()  # some thread of the parent may hold the old one
         self._warm, self._launches = OrderedDict(), OrderedDict()
         self._starting, self._timer = None, None
+
+
+def _is_still(kind: Kind, sandbox: Sandbox) -> bool:
+    """Whether what has started is of the kind that was asked for: an image or a folder may have changed."""
+    try:
+        return kind_of(sandbox.engine, sandbox.policy, sandbox.launch) == kind
+    except SandboxError:
+        return False
 
 
 def _memory(entry: str) -> int:

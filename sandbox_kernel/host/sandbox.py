@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from secrets import token_bytes
 
 import zmq
@@ -149,9 +150,16 @@ class Sandbox:
         return self._started
 
     def adopt(
-        self, front: Front, *, log: Callable[[str], None] = lambda _: None, audit: Audit | None = None
+        self,
+        front: Front,
+        *,
+        directory: Path | None = None,
+        log: Callable[[str], None] = lambda _: None,
+        audit: Audit | None = None,
     ) -> "Future[None]":
         """Give a warm sandbox to its owner; the future resolves when clients can connect.
+
+        :param directory: the owner's, for `ps` and the audit log: it may be another where none is shared.
 
         It fails with a SandboxError if the sandbox has ended, or cannot serve there: then it ends.
         """
@@ -162,7 +170,8 @@ class Sandbox:
                 adopted.set_exception(StartError(ended.result().sentence))
 
         self.ended.add_done_callback(give_up)
-        self._commands.put(lambda: self._adopt(front, log, audit or Audit(), adopted))
+        launch = replace(self.launch, directory=directory or self.launch.directory)
+        self._commands.put(lambda: self._adopt(front, launch, log, audit or Audit(), adopted))
         return adopted
 
     def poll(self) -> int | None:
@@ -258,18 +267,26 @@ class Sandbox:
             self._tell_clients(tunnel, tunnel.guard, death)
         return death
 
-    def _adopt(self, front: Front, log: Callable[[str], None], audit: Audit, adopted: "Future[None]") -> None:
+    def _adopt(
+        self,
+        front: Front,
+        launch: Launch,
+        log: Callable[[str], None],
+        audit: Audit,
+        adopted: "Future[None]",
+    ) -> None:
         """Do in this thread what `_serve` does for a sandbox that has an owner from its start."""
         process, tunnel, context = self._process, self._tunnel, self._context
         if not (process and tunnel and context and tunnel.ready) or process.poll() is not None:
             return  # its end is on its way
-        self.front = front
+        self.launch = launch
         self._take(audit)
         try:
             sockets = front.bind(context)
             self._log.hand_over(log)
             audit.begin(self.policy, self.launch, self.engine.name, process.image_id)
             tunnel.hand_over(sockets, self._new_guard(front.key), Deadlines(self.policy))
+            self.front = front  # not sooner: clients are told of an end where there are sockets
             self._enter(front, process, tunnel)
         except (SandboxError, zmq.ZMQError, OSError) as error:
             self.kill(Intent("stopped", f"A warm sandbox could not be taken over: {error}"))

@@ -17,9 +17,11 @@ from sandbox_kernel.host import pool as pools
 from sandbox_kernel.host.audit import Audit, AuditSettings
 from sandbox_kernel.host.engines.base import Launch
 from sandbox_kernel.host.engines.memory import MemoryEngine
+from sandbox_kernel.host.kernel_log import MAX_LOG, KernelLog
 from sandbox_kernel.host.pool import Pool, kind_of
 from sandbox_kernel.host.registry import list_running
 from sandbox_kernel.host.sandbox import Front, Sandbox
+from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.policy import Policy
 from tests.conformance.kernel import KERNEL_ARGV
 
@@ -65,6 +67,17 @@ def settled(pool):
     return next((warm.sandbox for warm in pool._warm.values()), None)
 
 
+def printed(front, code):
+    """Return what a cell printed, for a client that comes now."""
+    client, heard = BlockingKernelClient(), []
+    client.load_connection_info(front.connection_info())
+    client.start_channels()
+    client.wait_for_ready(timeout=PATIENCE)
+    client.execute_interactive(code, timeout=PATIENCE, output_hook=heard.append)
+    client.stop_channels()
+    return [message["content"]["text"] for message in heard if message["msg_type"] == "stream"]
+
+
 def test_what_makes_a_kind(directory, tmp_path, monkeypatch):
     """Whatever a launch can be told by from outside makes another kind."""
     same = kind(directory)
@@ -106,6 +119,27 @@ def test_a_new_socket_in_the_folder_makes_another_kind(directory):
     assert kind(directory) == before
 
 
+def test_an_environment_that_was_made_anew_makes_another_kind(tmp_path):
+    """It has the same packages and the same name, and a warm one holds what was removed."""
+    home = Path(sys.base_prefix)
+    environment = tmp_path / "environment"
+    named = f"lib/python3.{sys.version_info.minor}"
+
+    def make():
+        (environment / "bin").mkdir(parents=True)
+        (environment / named).mkdir(parents=True)
+        (environment / named / "os.py").touch()
+        (environment / "pyvenv.cfg").write_text(f"home = {home / 'bin'}\n")
+        (environment / "bin" / "python").symlink_to(home / "bin" / "python3")
+        return kind(tmp_path, Policy(workspace="none"), argv=(str(environment / "bin" / "python"),))
+
+    before = make()
+    environment.rename(tmp_path / "old")
+    after = make()
+    assert after.software == before.software
+    assert after != before
+
+
 def test_a_folder_that_is_not_shared_does_not_matter(directory, tmp_path):
     """Without a workspace, notebooks of all folders have the same kernels."""
     policy = Policy(workspace="none")
@@ -119,6 +153,33 @@ def test_one_is_kept_from_the_second_launch_on(pool, directory):
     assert settled(pool) is None
     pool.launched(MemoryEngine(), same, launch(directory))
     assert settled(pool)
+
+
+def test_it_has_its_kinds_variables_whatever_the_process_has_by_now(pool, directory, front, monkeypatch):
+    """A batch sets a variable for each launch: one that is kept for the first has not the second's."""
+    policy = Policy(env=("GIVEN",))
+    monkeypatch.setenv("GIVEN", "first")
+    same = kind(directory, policy)
+    monkeypatch.setenv("GIVEN", "second")
+    for _ in range(2):
+        pool.launched(MemoryEngine(), same, launch(directory))
+    settled(pool)
+    sandbox = pool.take(same)
+    sandbox.adopt(front).result(PATIENCE)
+    assert printed(front, "import os; print(os.environ['GIVEN'])") == ["first\n"]
+    sandbox.close()
+
+
+def test_what_has_become_another_kind_while_it_started_is_not_kept(pool, tmp_path):
+    """It holds the new folder, and would be taken for one with the old."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    before = kind(folder)
+    folder.rename(tmp_path / "old")
+    folder.mkdir()
+    for _ in range(2):
+        pool.launched(MemoryEngine(), before, launch(folder))
+    assert settled(pool) is None
 
 
 def test_each_has_one_owner(pool, directory, tmp_path):
@@ -234,6 +295,19 @@ def test_it_is_seen_and_written_down_when_it_is_somebodys(warm, front, tmp_path)
     assert json.loads(path.read_text().splitlines()[0])["event"] == "session_start"
 
 
+def test_it_is_written_down_where_its_owner_is(directory, front, tmp_path, no_leftovers):
+    """Without a workspace it may have been started for a notebook in another folder."""
+    policy, path = Policy(workspace="none"), tmp_path / "audit.jsonl"
+    sandbox = Sandbox(policy, launch(directory), MemoryEngine(), None)
+    sandbox.start().result(PATIENCE)
+    audit = Audit(AuditSettings(mode="required", path=path))
+    sandbox.adopt(front, directory=tmp_path, audit=audit).result(PATIENCE)
+    [entry] = [entry for entry in list_running() if entry.id == sandbox.launch.name]
+    assert entry.directory == str(tmp_path)
+    assert json.loads(path.read_text().splitlines()[0])["directory"] == str(tmp_path)
+    sandbox.close()
+
+
 def test_who_comes_too_late_is_told(warm, front):
     """Then there is the ordinary launch."""
     warm.kill()
@@ -245,7 +319,7 @@ def test_who_comes_too_late_is_told(warm, front):
 def test_where_nobody_can_connect_it_ends(warm, front):
     """A front without a place serves nobody, and nothing is left of the sandbox."""
     front.close()
-    with pytest.raises(StartError):
+    with pytest.raises(StartError, match="could not be taken over"):
         warm.adopt(front).result(PATIENCE)
     assert warm.ended.result(PATIENCE)
 
@@ -260,13 +334,15 @@ def test_an_owner_hears_its_own_cells_and_the_whole_log(directory, front, no_lef
     sandbox, log = Sandbox(Policy(), early, MemoryEngine(), None), []
     sandbox.start().result(PATIENCE)
     sandbox.adopt(front, log=log.append).result(PATIENCE)
-    client = BlockingKernelClient()
-    client.load_connection_info(front.connection_info())
-    client.start_channels()
-    heard = []
-    client.wait_for_ready(timeout=PATIENCE)
-    client.execute_interactive("print(6 * 7)", timeout=PATIENCE, output_hook=heard.append)
-    assert [message["content"]["text"] for message in heard if message["msg_type"] == "stream"] == ["42\n"]
-    client.stop_channels()
+    assert printed(front, "print(6 * 7)") == ["42\n"]
     sandbox.close()
     assert "early\n" in "".join(log)
+
+
+def test_an_owner_hears_no_more_of_the_log_than_of_another():
+    """However much was said before there was anybody to tell."""
+    log, told = KernelLog(lambda _: None, Masks()), []
+    for _ in range(3):
+        log.note("x" * MAX_LOG)
+    log.hand_over(told.append)
+    assert len("".join(told)) == MAX_LOG

@@ -1,17 +1,22 @@
 """Kernels that come from the pool are like any other, for all that a user sees."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-from jupyter_client import KernelManager
+from jupyter_client import AsyncKernelManager, KernelManager
+from sandbox_provisioner import SandboxProvisioner
 from traitlets.config import Config
 
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.host import pool
-from tests.provisioner.kernels import PATIENCE, printed, running, until
+from sandbox_kernel.host.engines.memory import MemoryEngine
+from tests.provisioner.conftest import serve
+from tests.provisioner.kernels import PATIENCE, printed, running, until, until_async
 
 KEPT = Config({"SandboxProvisioner": {"warm": 1}})
 
@@ -93,9 +98,36 @@ def test_one_that_has_died_meanwhile_is_no_reason_to_fail(kept, jupyter):
         assert printed(client, "print(6 * 7)") == "42"
 
 
+async def test_a_launch_cancelled_while_its_kind_is_found_out_leaves_nothing(
+    kept, jupyter, monkeypatch, no_leftovers
+):
+    """A daemon is asked what is inside, and takes its time."""
+    asked, answered = threading.Event(), threading.Event()
+
+    class Slow(MemoryEngine):
+        def software(self, policy):
+            asked.set()
+            answered.wait(PATIENCE)
+            return ""
+
+    class Patient(SandboxProvisioner):
+        def select_engine(self, policy, launch):
+            return Slow()
+
+    serve(monkeypatch, Patient)
+    start = asyncio.create_task(AsyncKernelManager(kernel_name="boxed", config=KEPT).start_kernel())
+    await until_async(asked.is_set)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    answered.set()
+    assert not no_leftovers.settle()
+
+
 HOST = """
 import sys
-from jupyter_client import KernelManager
+from jupyter_client import AsyncKernelManager, KernelManager
+from sandbox_provisioner import SandboxProvisioner
 from traitlets.config import Config
 from sandbox_kernel.host.pool import POOL
 for _ in range(2):

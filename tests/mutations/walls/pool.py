@@ -2,6 +2,7 @@
 
 from tests.mutations.mutation import Mutation, within
 
+LOG = "sandbox_kernel/host/kernel_log.py"
 POOL = "sandbox_kernel/host/pool.py"
 PROVISIONER = "provisioner/sandbox_provisioner/provisioner.py"
 SANDBOX = "sandbox_kernel/host/sandbox.py"
@@ -61,6 +62,30 @@ KEPT = (
         _pool("test_what_makes_a_kind"),
     ),
     Mutation(
+        "pool-environments",
+        "It shows the environment that is there when it is used, not a removed one of its name.",
+        POOL,
+        "places += [(shown.path, *_identity(shown.real))",
+        "places += () and [(shown.path, *_identity(shown.real))",
+        _pool("test_an_environment_that_was_made_anew_makes_another_kind"),
+    ),
+    Mutation(
+        "pool-own-variables",
+        "It has its own kind's variables, not what another launch has set meanwhile.",
+        POOL,
+        ", env=dict(kind.variables))",
+        ")",
+        _pool("test_it_has_its_kinds_variables_whatever_the_process_has_by_now"),
+    ),
+    Mutation(
+        "pool-meanwhile",
+        "What has become another kind while it started is not kept.",
+        POOL,
+        "failure is None and _is_still(kind, sandbox)",
+        "failure is None",
+        _pool("test_what_has_become_another_kind_while_it_started_is_not_kept"),
+    ),
+    Mutation(
         "pool-age",
         "It does not wait for ever.",
         POOL,
@@ -115,6 +140,22 @@ KEPT = (
         "            audit.begin(self.policy, self.launch, self.engine.name, process.image_id)\n",
         "",
         _pool("test_it_is_seen_and_written_down_when_it_is_somebodys"),
+    ),
+    Mutation(
+        "pool-directory",
+        "It is written down where its owner is, not where it was started for.",
+        SANDBOX,
+        "launch = replace(self.launch, directory=directory or self.launch.directory)",
+        "launch = self.launch",
+        _pool("test_it_is_written_down_where_its_owner_is"),
+    ),
+    Mutation(
+        "pool-log",
+        "Its owner hears no more of its log than any owner.",
+        LOG,
+        "join(self._last)[-MAX_LOG:]",
+        "join(self._last)",
+        _pool("test_an_owner_hears_no_more_of_the_log_than_of_another"),
     ),
 )
 
