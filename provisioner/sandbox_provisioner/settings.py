@@ -109,8 +109,8 @@ class PolicySettings(KernelProvisionerBase):
         min=0,
         max=16,
         allow_none=True,
-        help="Sandboxes that are kept ready for kernels like those that were started twice; 0: none. "
-        "Not set: one, on machines with 8 GiB of memory or more. Kernelspecs have no say in it.",
+        help="Sandboxes that are kept ready for kernels like those that were started twice, one for each "
+        "kind; 0: none. Not set: one, where there are 8 GiB of memory. Kernelspecs have no say in it.",
     ).tag(config=True)
 
     audit = _audit(

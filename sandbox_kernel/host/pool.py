@@ -17,7 +17,6 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
@@ -27,6 +26,7 @@ from sandbox_kernel.host.engines.base import CONTAINERS, Engine, Launch
 from sandbox_kernel.host.engines.doors import find_doors
 from sandbox_kernel.host.engines.grants import close_all, open_grants
 from sandbox_kernel.host.engines.interpreter import look_at_interpreter
+from sandbox_kernel.host.memory import memory
 from sandbox_kernel.host.sandbox import Sandbox
 from sandbox_kernel.policy import Policy
 
@@ -124,7 +124,7 @@ class Pool:
     @property
     def size(self) -> int:
         """How many are kept at most."""
-        return self.allowed if self.allowed is not None else int(_memory("MemTotal") >= SMALL)
+        return self.allowed if self.allowed is not None else int(memory().total >= SMALL)
 
     def take(self, kind: Kind) -> Sandbox | None:
         """Return a warm sandbox of that kind, for the caller to `adopt`, or to start one as ever."""
@@ -153,7 +153,7 @@ class Pool:
     def _is_wanted(self, kind: Kind) -> bool:
         if self._launches[kind] < LAUNCHES or kind in self._warm or self._starting or not self.size:
             return False
-        return _memory("MemAvailable") >= kind.policy.memory + SPARE
+        return memory().available >= kind.policy.memory + SPARE
 
     def _started(self, kind: Kind, sandbox: Sandbox, failure: BaseException | None) -> None:
         """Keep it, in place of the oldest if there are too many; in its own thread."""
@@ -216,16 +216,6 @@ def _is_still(kind: Kind, sandbox: Sandbox) -> bool:
         return kind_of(sandbox.engine, sandbox.policy, sandbox.launch) == kind
     except SandboxError:
         return False
-
-
-def _memory(entry: str) -> int:
-    """Return an entry of /proc/meminfo in bytes; 0 where there is none."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    found = (line.split() for line in lines if line.startswith(f"{entry}:"))
-    return next((int(words[1]) * 1024 for words in found), 0)
 
 
 POOL: Final = Pool()

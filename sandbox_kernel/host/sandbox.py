@@ -277,8 +277,10 @@ class Sandbox:
     ) -> None:
         """Do in this thread what `_serve` does for a sandbox that has an owner from its start."""
         process, tunnel, context = self._process, self._tunnel, self._context
-        if not (process and tunnel and context and tunnel.ready) or process.poll() is not None:
-            return  # its end is on its way
+        if not (process and tunnel and context and tunnel.ready):
+            return
+        if tunnel.kernel_exit or process.poll() is not None:  # its end is on its way
+            return
         self.launch = launch
         self._take(audit)
         try:

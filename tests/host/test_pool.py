@@ -18,6 +18,7 @@ from sandbox_kernel.host.audit import Audit, AuditSettings
 from sandbox_kernel.host.engines.base import Launch
 from sandbox_kernel.host.engines.memory import MemoryEngine
 from sandbox_kernel.host.kernel_log import MAX_LOG, KernelLog
+from sandbox_kernel.host.memory import Memory
 from sandbox_kernel.host.pool import Pool, kind_of
 from sandbox_kernel.host.registry import list_running
 from sandbox_kernel.host.sandbox import Front, Sandbox
@@ -230,7 +231,7 @@ def test_few_are_kept(pool, directory, tmp_path):
 def test_none_is_kept_where_memory_is_short(pool, directory, monkeypatch, memory, free):
     """A small machine keeps none by itself, and a full one none at all."""
     pool.allowed = None
-    monkeypatch.setattr(pools, "_memory", {"MemTotal": memory, "MemAvailable": free}.get)
+    monkeypatch.setattr(pools, "memory", lambda: Memory(memory, free))
     _, warm = warmed(pool, directory)
     assert warm is None
 

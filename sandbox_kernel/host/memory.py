@@ -1,0 +1,58 @@
+"""How much memory there is for this process and what it starts: the machine's, or its control group's."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox_kernel.host.engines.bubblewrap.limits.places import Tree, find_trees
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """In bytes; zeros where nobody says."""
+
+    total: int
+    available: int
+
+
+def memory() -> Memory:
+    """Return what this process may count on: a container's limit is often less than its machine has."""
+    return bounded(Memory(_machine("MemTotal"), _machine("MemAvailable")), find_trees())
+
+
+def bounded(machine: Memory, trees: Iterable[Tree]) -> Memory:
+    """Return what is left of the machine's memory in our own control groups and those around them."""
+    total, available = machine.total, machine.available
+    for tree in trees:
+        for group in tree.ancestors():
+            for limit, used in _limits(group):
+                total, available = min(total, limit), min(available, max(0, limit - used))
+    return Memory(total, available)
+
+
+def _limits(group: Path) -> Iterator[tuple[int, int]]:
+    """Yield a group's limit and what is used of it, if it has one (version 2, version 1)."""
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    ):
+        bound = _number(group / limit)
+        if bound is not None:
+            yield bound, _number(group / used) or 0
+
+
+def _number(file: Path) -> int | None:
+    try:
+        return int(file.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # there is none, or it says "max"
+        return None
+
+
+def _machine(entry: str) -> int:
+    """Return an entry of /proc/meminfo; 0 where there is none."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    found = (line.split() for line in lines if line.startswith(f"{entry}:"))
+    return next((int(words[1]) * 1024 for words in found), 0)
