@@ -196,6 +196,11 @@ class SandboxProvisioner(PolicySettings):
         return bool((sandbox := self._running) and sandbox.ready)
 
     @property
+    def policy(self) -> Policy:
+        """What the kernel is allowed that was launched last."""
+        return self._policy
+
+    @property
     def wall(self) -> str | None:
         """What stands around the running kernel, for people; None without one."""
         return sandbox.wall if (sandbox := self._running) else None

@@ -105,7 +105,8 @@ def command(  # noqa: PLR0913 -- one parameter per option
     if where.target is None:
         sys.stdout.write(to_text(for_saving(nb)))
     _summarise(screen, nb, where, result)
-    if advice := _advice(result, nb, policy, options.kernel):
+    allowed = run.policy if isinstance(run.policy, Policy) else policy  # Jupyter's configuration counts, too
+    if advice := _advice(result, nb, allowed, options.kernel):
         screen.say(f"hint: {advice}", "yellow")
     return result.exit_code
 

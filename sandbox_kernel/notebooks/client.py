@@ -19,6 +19,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from queue import Empty
 from time import monotonic
 from typing import Any
@@ -116,6 +117,11 @@ class CellClient(NotebookClient):
             await asyncio.sleep(POLL_SECONDS / 4)
 
     @property
+    def policy(self) -> object:
+        """What the kernel is allowed, as its provisioner says it; None where it says nothing."""
+        return getattr(getattr(self.km, "provisioner", None), "policy", None)
+
+    @property
     def wall(self) -> str | None:
         """What stands around the kernel, as its provisioner says it; None where there is no wall."""
         wall = getattr(getattr(self.km, "provisioner", None), "wall", None)
@@ -191,7 +197,7 @@ class CellClient(NotebookClient):
     ) -> dict[str, Any]:
         reply = await self._reply_to(msg_id)
         if self.record_timing:
-            cell["metadata"]["execution"]["shell.execute_reply"] = str(reply["header"]["date"])
+            cell["metadata"]["execution"]["shell.execute_reply"] = _moment(reply["header"]["date"])
         await self._rest_of(task_poll_output_msg)
         task_poll_kernel_alive.cancel()
         return reply
@@ -230,7 +236,7 @@ class CellClient(NotebookClient):
 
     def _note_idle(self, message: dict[str, Any], cell: NotebookNode) -> None:
         if self.record_timing:
-            cell["metadata"]["execution"]["iopub.status.idle"] = str(message["header"]["date"])
+            cell["metadata"]["execution"]["iopub.status.idle"] = _moment(message["header"]["date"])
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
@@ -264,6 +270,11 @@ class CellClient(NotebookClient):
 def _sentences(provisioner: object, kind: str) -> list[str]:
     notices = getattr(provisioner, "notices", ())
     return [str(notice.sentence) for notice in notices if notice.kind == kind]
+
+
+def _moment(date: object) -> str:
+    """Return a header's date as notebooks have it, and nbclient's own entries beside it."""
+    return date.isoformat().replace("+00:00", "Z") if isinstance(date, datetime) else str(date)
 
 
 def _is_idle(message: dict[str, Any]) -> bool:

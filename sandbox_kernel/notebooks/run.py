@@ -93,6 +93,8 @@ class NotebookRun:
         progress: Progress | None = None,
     ) -> None:
         self.nb = nb
+        self.policy: object = None
+        """What the kernel is allowed, once it runs, where its provisioner says so."""
         self._target = Destination(target) if isinstance(target, Path) else target
         self._options = options or RunOptions()
         self._progress = progress or Progress()
@@ -177,6 +179,7 @@ class NotebookRun:
             raise NotebookError(_no_such_kernel(options.kernel)) from error
         except (SandboxError, RuntimeError) as error:
             return await self._failed_start(error)
+        self.policy = self._client.policy
         self._progress.kernel_ready(monotonic() - self._started_at, self._client.wall)
         return None
 

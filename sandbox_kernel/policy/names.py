@@ -14,9 +14,14 @@ _LONGEST = 80
 """Characters of a stranger's text that a message repeats."""
 
 
+_ONE_OF = {"mounts": "mount", "secrets": "secret"}
+"""Fields that options give one by one."""
+
+
 def spelled(source: str, field: str) -> str:
     """Return a field's name as its source spells it: SANDBOX_KERNEL_MEMORY, "memory" in kernelspec x."""
-    forms = {"{field}": field, "{FIELD}": field.upper(), "{option}": field.replace("_", "-")}
+    option = _ONE_OF.get(field, field).replace("_", "-")
+    forms = {"{field}": field, "{FIELD}": field.upper(), "{option}": option}
     for pattern, form in forms.items():
         if pattern in source:
             return source.replace(pattern, form)

@@ -1,5 +1,6 @@
 """Hints after errors that the wall has probably caused."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,20 @@ def test_hint_ends_the_run(sandbox_kernel: Run, notebook: Notebook) -> None:
     done = sandbox_kernel("run", notebook("b.ipynb", "raise MemoryError"), "-q")
     assert "error: Cell 1 raised MemoryError. 1 of 1 cells" in done.stderr
     assert done.stderr.endswith("hint: this kernel may use 1 GiB; --memory allows more.\n")
+
+
+def test_hint_knows_jupyters_configuration(sandbox_kernel: Run, notebook: Notebook, tmp_path: Path) -> None:
+    """It names what the kernel was really allowed, wherever that was said."""
+    configuration = tmp_path / "configuration"
+    configuration.mkdir()
+    (configuration / "jupyter_config.py").write_text('c.SandboxProvisioner.memory = "300m"\n')
+    done = sandbox_kernel(
+        "run",
+        notebook("a.ipynb", "raise MemoryError"),
+        "-q",
+        env=os.environ | {"JUPYTER_CONFIG_DIR": str(configuration)},
+    )
+    assert "hint: this kernel may use 300 MiB; --memory allows more." in done.stderr
 
 
 def test_hint_for_a_kernel_with_a_policy_of_its_own(sandbox_kernel: Run, notebook: Notebook) -> None:

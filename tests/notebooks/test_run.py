@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ async def test_ok(target: Path) -> None:
     assert nb.metadata.sandbox_kernel.duration > 0
     assert nb.cells[0].metadata.sandbox_kernel.duration >= 0
     assert nb.metadata.language_info.name == "python"
+
+
+async def test_times_are_written_alike(target: Path) -> None:
+    """All four of a cell's moments, ours and nbclient's, are ISO 8601 in UTC with a Z."""
+    await run(notebook("1"), target)
+    moments = saved(target).cells[0].metadata.execution
+    assert len(moments) == 4
+    for moment in moments.values():
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", moment)
 
 
 async def test_error(target: Path) -> None:
