@@ -144,6 +144,7 @@ class SandboxProvisioner(PolicySettings):
             await self._end(forget_front=first)
             raise
         sandbox.ended.add_done_callback(self._log_death)
+        POOL.owned(sandbox)
         if kind is not None:
             POOL.launched(engine, kind, launch)
         self.connection_info = cast("KernelConnectionInfo", front.connection_info())

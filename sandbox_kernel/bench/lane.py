@@ -75,7 +75,7 @@ class Lane:
         process, self._process = self._process, None
         if process is None:
             return
-        with process:
+        with suppress(BrokenPipeError), process:  # what it was asked last, it has not read
             if signum is not None:
                 process.send_signal(signum)
             elif process.stdin:

@@ -8,7 +8,7 @@ restart is a launch) will do so again: from then on one more is kept warm. Rules
   image, the same folders (not others of their names), and no older than MAX_AGE.
 - It holds nothing of an owner's: a launch with secrets neither takes one nor leaves a wish for one.
 - Few of them, one is started at a time, and only where they leave most of the memory to others.
-- It ends with this process, however that ends, as any sandbox does.
+- It ends soon after the last kernel of this process has, and with the process, however that ends.
 """
 
 import logging
@@ -16,6 +16,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Final
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 
 MAX_AGE: Final = 600.0
 """Seconds that one is kept: for a kernel's whole working day idle ones would only cost memory."""
+
+UNUSED: Final = 5.0
+"""Seconds after the end of the last kernel that somebody owned: a batch has begun the next by then, and
+whoever has closed all notebooks wants nothing to stay."""
 
 MAX_KINDS: Final = 64
 """Kinds of launches that are remembered: notebooks' folders times kernelspecs, for people."""
@@ -116,7 +121,9 @@ class Pool:
         self._warm: OrderedDict[Kind, _Warm] = OrderedDict()
         self._launches: OrderedDict[Kind, int] = OrderedDict()
         self._starting: Sandbox | None = None
+        self._owned: set[Sandbox] = set()
         self._timer: threading.Timer | None = None
+        self._leaving: threading.Timer | None = None
 
     def __repr__(self) -> str:
         return f"<Pool of {len(self._warm)}>"
@@ -136,6 +143,34 @@ class Pool:
             return found.sandbox
         found.sandbox.kill()
         return None
+
+    def owned(self, sandbox: Sandbox) -> None:
+        """Note that somebody has this sandbox: while it lives, others like it may be wanted."""
+        with self._lock:
+            self._owned.add(sandbox)
+        sandbox.ended.add_done_callback(lambda _: self._left(sandbox))
+
+    def _left(self, sandbox: Sandbox) -> None:
+        with self._lock:
+            self._owned.discard(sandbox)
+            self._leave_later()
+
+    def _leave_later(self) -> None:
+        if not self._owned and (self._warm or self._starting) and self._leaving is None:
+            self._leaving = _later(UNUSED, self._drop_unused)
+
+    def _drop_unused(self) -> None:
+        with self._lock:
+            self._leaving = None
+            dropped = [] if self._owned else self._emptied()
+        for sandbox in dropped:
+            sandbox.kill()
+
+    def _emptied(self) -> list[Sandbox]:
+        """Return all that are kept or started, which are nobody's from now on."""
+        all_ = [warm.sandbox for warm in self._warm.values()] + [self._starting] * bool(self._starting)
+        self._warm, self._starting = OrderedDict(), None
+        return [sandbox for sandbox in all_ if sandbox]
 
     def launched(self, engine: Engine, kind: Kind, launch: Launch) -> None:
         """Note that a launch has succeeded, and keep the next one warm if there has been one before it."""
@@ -168,6 +203,7 @@ class Pool:
             while len(self._warm) > self.size:
                 over.append(self._warm.popitem(last=False)[1].sandbox)
             self._look_later()
+            self._leave_later()
         if failure is not None:  # the next launch of its kind will fail as well, and says so better
             log.debug("No sandbox could be kept warm: %s", failure)
         for each in over:
@@ -175,9 +211,7 @@ class Pool:
 
     def _look_later(self) -> None:
         if self._warm and self._timer is None:
-            self._timer = threading.Timer(MAX_AGE, self._drop_old)
-            self._timer.daemon = True
-            self._timer.start()
+            self._timer = _later(MAX_AGE, self._drop_old)
 
     def _drop_old(self) -> None:
         with self._lock:
@@ -191,13 +225,12 @@ class Pool:
     def drain(self) -> None:
         """End all that are kept and return when nothing of them is left."""
         with self._lock:
-            ending = [warm.sandbox for warm in self._warm.values()]
-            ending += [self._starting] if self._starting else []
-            self._warm, self._starting = OrderedDict(), None
+            ending = self._emptied()
             self._launches.clear()
-            if self._timer:
-                self._timer.cancel()
-                self._timer = None
+            for timer in (self._timer, self._leaving):
+                if timer:
+                    timer.cancel()
+            self._timer = self._leaving = None
         for each in ending:
             each.kill()
         for each in ending:
@@ -207,7 +240,18 @@ class Pool:
         """In a forked child: they are the parent's."""
         self._lock = threading.Lock()  # some thread of the parent may hold the old one
         self._warm, self._launches = OrderedDict(), OrderedDict()
-        self._starting, self._timer = None, None
+        self._starting, self._owned, self._timer, self._leaving = None, set(), None, None
+
+
+def _later(seconds: float, call: Callable[[], None]) -> threading.Timer | None:
+    """Call later, in a thread of its own; not at all where none can be started: then all ends anyway."""
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    try:
+        timer.start()
+    except RuntimeError:
+        return None
+    return timer
 
 
 def _is_still(kind: Kind, sandbox: Sandbox) -> bool:

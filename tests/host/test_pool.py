@@ -30,7 +30,8 @@ PATIENCE = 60
 
 
 @pytest.fixture
-def pool(no_leftovers):
+def pool(no_leftovers, monkeypatch):
+    monkeypatch.setattr(pools, "UNUSED", PATIENCE)  # a busy machine is no reason to let go
     pool = Pool()
     pool.allowed = 1
     yield pool
@@ -212,6 +213,22 @@ def test_an_old_one_goes_by_itself(pool, directory, monkeypatch):
     """Its memory is somebody else's by then."""
     monkeypatch.setattr(pools, "MAX_AGE", 0.05)
     _, warm = warmed(pool, directory)
+    assert warm.ended.result(PATIENCE)
+    assert not pool._warm
+
+
+def test_it_goes_after_the_last_owner(pool, directory, monkeypatch):
+    """Whoever has closed all notebooks wants no process and no container to stay."""
+    monkeypatch.setattr(pools, "UNUSED", 0.01)
+    owners = [Sandbox(Policy(), launch(directory), MemoryEngine(), None) for _ in range(2)]
+    for owner in owners:
+        owner.start().result(PATIENCE)
+        pool.owned(owner)
+    _, warm = warmed(pool, directory)
+    owners[0].close()
+    assert not warm.ended.done()
+    assert pool._leaving is None
+    owners[1].close()
     assert warm.ended.result(PATIENCE)
     assert not pool._warm
 

@@ -25,6 +25,7 @@ KEPT = Config({"SandboxProvisioner": {"warm": 1}})
 def kept(jupyter, monkeypatch, no_leftovers):
     """A pool of this test's own."""
     own = pool.Pool()
+    monkeypatch.setattr(pool, "UNUSED", PATIENCE)  # a busy machine is no reason to let go
     monkeypatch.setattr("sandbox_provisioner.provisioner.POOL", own)
     yield own
     own.drain()
@@ -129,7 +130,9 @@ import sys
 from jupyter_client import AsyncKernelManager, KernelManager
 from sandbox_provisioner import SandboxProvisioner
 from traitlets.config import Config
+from sandbox_kernel.host import pool
 from sandbox_kernel.host.pool import POOL
+pool.UNUSED = 60
 for _ in range(2):
     config = Config({"SandboxProvisioner": {"warm": 1}})
     manager = KernelManager(kernel_name="sandboxed-python", config=config)

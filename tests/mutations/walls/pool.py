@@ -94,6 +94,14 @@ KEPT = (
         _pool("test_an_old_one_is_not_given"),
     ),
     Mutation(
+        "pool-unused",
+        "Nothing is kept when the last kernel has gone.",
+        POOL,
+        "            self._owned.discard(sandbox)\n            self._leave_later()\n",
+        "            self._owned.discard(sandbox)\n",
+        _pool("test_it_goes_after_the_last_owner"),
+    ),
+    Mutation(
         "pool-size",
         "Few are kept.",
         POOL,
