@@ -48,7 +48,19 @@ def test_a_killed_host_leaves_nothing(tmp_path):
 
 
 def test_what_was_forgotten_is_left_alone(tmp_path):
-    """Only what is still noted at the end is removed; after the last one the process ends."""
+    """Only what is still noted when the host is gone is removed."""
+    janitor = Janitor()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        janitor.note(name, tmp_path / name)
+    janitor.forget("a")
+    janitor._process.stdin.close()  # as the host's death does
+    janitor._process.wait(60)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_it_ends_with_the_last(tmp_path):
+    """There is no process where there is nothing to watch over, and what was forgotten stays."""
     janitor = Janitor()
     janitor.note("a", tmp_path)
     process = janitor._process
