@@ -168,9 +168,11 @@ class Pool:
 
     def _emptied(self) -> list[Sandbox]:
         """Return all that are kept or started, which are nobody's from now on."""
-        all_ = [warm.sandbox for warm in self._warm.values()] + [self._starting] * bool(self._starting)
+        all_ = [warm.sandbox for warm in self._warm.values()]
+        if self._starting:
+            all_.append(self._starting)
         self._warm, self._starting = OrderedDict(), None
-        return [sandbox for sandbox in all_ if sandbox]
+        return all_
 
     def launched(self, engine: Engine, kind: Kind, launch: Launch) -> None:
         """Note that a launch has succeeded, and keep the next one warm if there has been one before it."""
@@ -244,7 +246,10 @@ class Pool:
 
 
 def _later(seconds: float, call: Callable[[], None]) -> threading.Timer | None:
-    """Call later, in a thread of its own; not at all where none can be started: then all ends anyway."""
+    """Call later, in a thread of its own; None where none can be started, at the interpreter's end, say.
+
+    Then what is kept waits for the next occasion, or for the end of this process.
+    """
     timer = threading.Timer(seconds, call)
     timer.daemon = True
     try:
