@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 import traceback
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -71,6 +72,20 @@ class Commands(click.Group):
         module = importlib.import_module(f"sandbox_kernel.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that `args` begin with, its name, and the rest.
+
+        :raises click.UsageError: there is none; names the one that was probably meant.
+        """
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = get_close_matches(name, COMMANDS, n=1)
+            meant = f"; did you mean {near[0]}?" if near else "."
+            raise click.UsageError(f"there is no command {name!r}{meant}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

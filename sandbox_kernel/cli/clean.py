@@ -5,8 +5,6 @@ import click
 from sandbox_kernel.cli.escape import plain
 from sandbox_kernel.errors import EngineUnavailableError
 from sandbox_kernel.host import registry
-from sandbox_kernel.host.engines import engines_here
-from sandbox_kernel.host.engines.docker.leftovers import UNDONE
 
 
 @click.command("clean", short_help="Remove what crashed programs have left.")
@@ -16,6 +14,9 @@ def command() -> int:
     What still runs is not touched. Every first sandbox of a program does the same; nobody needs this
     command, but to see that there is nothing.
     """
+    from sandbox_kernel.host.engines import engines_here
+    from sandbox_kernel.host.engines.docker.leftovers import UNDONE
+
     removed = [str(path) for path in registry.sweep()]
     for engine in engines_here():
         removed += engine.sweep()

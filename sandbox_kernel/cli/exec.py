@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from sandbox_kernel.cli import kernels, policy_options
+from sandbox_kernel.cli import policy_options
 from sandbox_kernel.cli.escape import plain
-from sandbox_kernel.cli.walls import require_wall
 
 HELP = """
 Run COMMAND with all kernels that it starts in sandboxes.
@@ -43,6 +42,9 @@ CANNOT_RUN, NOT_FOUND = 126, 127
 @click.pass_context
 def command(ctx: click.Context, *, command_line: tuple[str, ...]) -> int:
     """Set the environment and become the command."""
+    from sandbox_kernel.cli import kernels
+    from sandbox_kernel.cli.walls import require_wall
+
     policy = policy_options.to_environment(policy_options.given(ctx))
     if policy.engine != "auto" or policy.image or policy.runtime:  # else the program may need no wall of ours
         require_wall(policy)

@@ -1,46 +1,90 @@
 """`sandbox-kernel ps`: the sandboxes that run now."""
 
 import json
+import os
+import shutil
+import sys
 import time
 from dataclasses import asdict
+from pathlib import PurePosixPath
+from typing import Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from sandbox_kernel.cli.escape import plain
 from sandbox_kernel.host.registry import Running, list_running
 from sandbox_kernel.policy import format_size
 
+_TITLES: Final = ("id", "running for", "engine", "memory limit", "pid", "directory")
+_GAP: Final = "  "
+_LEAST: Final = 20
+"""Columns that a directory has at least, however narrow the terminal is."""
+
 
 @click.command("ps", short_help="List running sandboxes.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one list of objects.")
 def command(*, as_json: bool) -> int:
-    """List the sandboxes that run on this machine for this user."""
+    """List the sandboxes that run on this machine for this user.
+
+    Directories are shortened where a terminal is too narrow for them; a file or pipe has them whole.
+    """
     running = list_running()
     if as_json:
         click.echo(json.dumps([asdict(entry) for entry in running], indent=2))
     elif not running:
         click.echo("No sandbox is running.")
     else:
-        Console(markup=False, highlight=False, soft_wrap=True).print(_table(running))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        click.echo("\n".join(_lines(running, width)))
     return 0
 
 
-def _table(running: list[Running]) -> Table:
-    table = Table("id", "running for", "engine", "memory limit", "pid", "directory", box=None, pad_edge=False)
-    for entry in running:
-        cells = (
-            entry.id,
-            _age(time.time() - entry.started),
-            entry.engine,
-            format_size(entry.memory),
-            str(entry.pid or "-"),
-            entry.directory,
-        )
-        table.add_row(*(Text(plain(cell)) for cell in cells))
-    return table
+def _lines(running: list[Running], width: int | None) -> list[str]:
+    """Return the table, as wide as the terminal if that is given; the last column is the directory."""
+    rows = [_TITLES, *map(_row, running)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    room = None if width is None else max(_LEAST, width - sum(widths) - len(_GAP) * len(widths))
+    lines = []
+    for *cells, directory in rows:
+        shown = directory if room is None else _short(directory, room)
+        lines.append(_GAP.join([*map(str.ljust, cells, widths), shown]))
+    return lines
+
+
+def _row(entry: Running) -> tuple[str, ...]:
+    cells = (
+        entry.id,
+        _age(time.time() - entry.started),
+        entry.engine,
+        format_size(entry.memory),
+        str(entry.pid or "-"),
+        entry.directory,
+    )
+    return tuple(map(plain, cells))
+
+
+def _short(directory: str, room: int) -> str:
+    return shortened(directory, room, os.path.expanduser("~"))  # noqa: PTH111 - pathlib's raises where none is
+
+
+def shortened(directory: str, room: int, home: str) -> str:
+    """Return a path in at most `room` characters: ~ for the home, and … for what is left out.
+
+    What stays is the end, which tells folders apart, and where it fits the first part as well.
+    """
+    path, top = PurePosixPath(directory), PurePosixPath(home)
+    if len(directory) > room and len(top.parts) > 1 and path.is_relative_to(top):
+        path = PurePosixPath("~", path.relative_to(top))
+        directory = str(path)
+    if len(directory) <= room:
+        return directory
+    first = 2 if path.is_absolute() else 1  # "/" is a part by itself
+    begin, rest = PurePosixPath(*path.parts[:first]), path.parts[first:]
+    for dropped in range(1, len(rest)):
+        for start in (f"{begin}/…/", "…/"):
+            if len(short := start + "/".join(rest[dropped:])) <= room:
+                return short
+    return "…" + directory[1 - room :]
 
 
 def _age(seconds: float) -> str:

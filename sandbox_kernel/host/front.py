@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,9 @@ import zmq
 from sandbox_kernel.errors import StartError
 from sandbox_kernel.host.janitor import JANITOR
 from sandbox_kernel.host.owner import mark
+from sandbox_kernel.host.runtime import is_private, runtime_bases
 from sandbox_kernel.wire import Channel
 
-MAX_SOCKET_PATH = 107
-"""Bytes of a unix socket's path on Linux (sun_path, less its NUL)."""
-
-_NAME = "sandbox-kernel"
 _PORTS = {Channel.SHELL: 1, Channel.IOPUB: 2, Channel.STDIN: 3, Channel.CONTROL: 4, Channel.HEARTBEAT: 5}
 _FIELDS = {
     Channel.SHELL: "shell_port",
@@ -35,31 +31,6 @@ _FIELDS = {
     Channel.CONTROL: "control_port",
     Channel.HEARTBEAT: "hb_port",
 }
-
-
-def runtime_bases() -> list[Path]:
-    """Return where this user's sandboxes may keep their sockets, best first; none need exist.
-
-    More than one, because anybody may have made the one in /tmp before us.
-    """
-    places = [Path(os.environ.get("XDG_RUNTIME_DIR", "")), Path(f"/run/user/{os.getuid()}")]
-    bases = [place / _NAME for place in places if place.is_absolute() and is_private(place)]
-    bases.append(Path(f"/tmp/{_NAME}-{os.getuid()}"))  # noqa: S108 - made 0700 and its owner is checked
-    home = os.path.expanduser("~")  # noqa: PTH111 - pathlib's raises where there is none
-    if home.startswith("/"):
-        bases.append(Path(home, ".cache", _NAME))
-    longest = len("/12345678/k-5")
-    return list(dict.fromkeys(base for base in bases if len(os.fsencode(base)) + longest <= MAX_SOCKET_PATH))
-
-
-def is_private(path: Path) -> bool:
-    """Return whether a directory is this user's and closed to all others."""
-    try:
-        status = path.lstat()
-    except OSError:
-        return False
-    private = not stat.S_IMODE(status.st_mode) & 0o077
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and private
 
 
 def _make_directory(name: str) -> Path:

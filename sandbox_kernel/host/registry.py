@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sandbox_kernel.errors import NoSuchSandboxError, SandboxError
-from sandbox_kernel.host.front import is_private, runtime_bases
 from sandbox_kernel.host.owner import has_lost_its_owner, is_alive, start_time
+from sandbox_kernel.host.runtime import is_private, runtime_bases
 
 _FILE = "sandbox.json"
 _STOP = "stop"

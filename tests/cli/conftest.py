@@ -1,10 +1,12 @@
 """The command line as a program, with a home of its own."""
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import nbformat
 import pytest
@@ -12,6 +14,25 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 PROGRAM = Path(sys.executable).with_name("sandbox-kernel")
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def on_terminal(*arguments: str | Path, stdout: IO[str] | None = None, columns: int = 100) -> str:
+    """Run the program on a terminal and return all that the terminal was sent."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns)}
+    with subprocess.Popen(
+        [PROGRAM, *arguments], stdin=slave, stdout=stdout or slave, stderr=slave, env=environment
+    ) as program:
+        os.close(slave)
+        sent = b""
+        while True:
+            try:
+                sent += os.read(master, 65536)
+            except OSError:  # the terminal's other end is closed: the program has ended
+                break
+        program.wait(timeout=60)
+    os.close(master)
+    return sent.decode()
 
 
 @pytest.fixture(autouse=True)

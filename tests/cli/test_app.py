@@ -61,12 +61,11 @@ def test_bugs_have_an_exit_code_of_their_own(
     assert "this is a bug" in capsys.readouterr().err
 
 
-def test_commands_are_imported_when_called() -> None:
-    """Help is quick: it imports neither Jupyter nor the host side."""
-    code = (
-        "import sys, sandbox_kernel.cli; print([m for m in sys.modules if m in ('nbclient', 'zmq', 'rich')])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout == "[]\n"
+@pytest.mark.parametrize(
+    ("written", "meant"), [("rum", "run"), ("docter", "doctor"), ("instal", "install"), ("lst", None)]
+)
+def test_a_misspelt_command(written: str, meant: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command that was probably meant is named, where one is near."""
+    assert run_command([written]) == 2
+    told = f"; did you mean {meant}?" if meant else "."
+    assert capsys.readouterr().err.splitlines()[0] == f"sandbox-kernel: there is no command {written!r}{told}"

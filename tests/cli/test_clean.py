@@ -10,7 +10,6 @@ from pathlib import Path
 import docker
 import pytest
 
-from sandbox_kernel.cli import clean as command
 from sandbox_kernel.cli.app import run_command
 from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.host.engines.docker import leftovers
@@ -37,8 +36,7 @@ def test_nothing_is_left():
 def test_what_stays_is_told(tmp_path, monkeypatch, capsys):
     """A daemon that fails to remove a container has left something behind."""
     undone = leftovers.Undone()
-    for module in (leftovers, command):
-        monkeypatch.setattr(module, "UNDONE", undone)
+    monkeypatch.setattr(leftovers, "UNDONE", undone)
     monkeypatch.setattr(leftovers, "SWEPT_WITHIN", 0)
     monkeypatch.setattr(leftovers, "PURSUED", 0)
     stub = Stub(tmp_path / "d.sock")

@@ -71,9 +71,10 @@ def test_without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
     code = """
 from sandbox_kernel.host.engines.bubblewrap import bwrap
 bwrap.USUAL = ()
-import sandbox_kernel.cli.doctor
-sandbox_kernel.cli.doctor.USUAL = ()
-sandbox_kernel.cli.main(["doctor", "--json"])
+from sandbox_kernel import cli
+from sandbox_kernel.cli import examination
+examination.USUAL = ()
+cli.main(["doctor", "--json"])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60

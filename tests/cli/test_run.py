@@ -1,18 +1,15 @@
 """`sandbox-kernel run`, as a program, on the real sandbox."""
 
 import json
-import os
-import pty
 import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import nbformat
 import pytest
 
-from tests.cli.conftest import PROGRAM, Run
+from tests.cli.conftest import PROGRAM, Run, on_terminal
 from tests.leftovers import Census
 
 Notebook = Callable[..., Path]
@@ -226,25 +223,6 @@ def test_reader_that_goes_away(notebook: Notebook) -> None:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert outcome(Path("a-executed.ipynb"))["outcome"] == "ok"
-
-
-def on_terminal(*arguments: str | Path, stdout: IO[str] | None = None) -> str:
-    """Run the program on a terminal and return all that the terminal was sent."""
-    master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
-    with subprocess.Popen(
-        [PROGRAM, *arguments], stdin=slave, stdout=stdout or slave, stderr=slave, env=environment
-    ) as program:
-        os.close(slave)
-        sent = b""
-        while True:
-            try:
-                sent += os.read(master, 65536)
-            except OSError:  # the terminal's other end is closed: the program has ended
-                break
-        program.wait(timeout=60)
-    os.close(master)
-    return sent.decode()
 
 
 HOSTILE = r"""

@@ -1,13 +1,18 @@
 """`sandbox-kernel ps` and `stop`."""
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+import pytest
 
-from tests.cli.conftest import Run
+from sandbox_kernel.cli.ps import shortened
+from sandbox_kernel.host import registry
+from sandbox_kernel.host.front import Front
+from tests.cli.conftest import PROGRAM, Run, on_terminal
 
 BUSY = "import time\nprint('busy', flush=True)\ntime.sleep(60)"
 
@@ -40,3 +45,50 @@ def test_refusals(sandbox_kernel: Run) -> None:
     assert (unknown.returncode, "no running sandbox" in unknown.stderr) == (2, True)
     assert sandbox_kernel("stop").returncode == 2
     assert sandbox_kernel("stop", "--all", "x").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("directory", "room", "shown"),
+    [
+        ("/srv/course", 20, "/srv/course"),
+        ("/home/me/course/week 12/mine", 40, "/home/me/course/week 12/mine"),
+        ("/home/me/course/week 12/mine", 26, "~/course/week 12/mine"),
+        ("/home/me/course/week 12/mine", 20, "~/…/week 12/mine"),
+        ("/home/me/course/week 12/mine", 15, "…/week 12/mine"),
+        ("/home/me/course/week 12/mine", 8, "~/…/mine"),
+        ("/home/me/course/week 12/mine", 6, "…/mine"),
+        ("/home/me", 3, "~"),
+        ("/home/meander/course/a", 20, "/home/…/course/a"),
+        ("/srv/a-name-without-any-end", 10, "…t-any-end"),
+        ("/", 1, "/"),
+    ],
+)
+def test_directories_are_shortened(directory: str, room: int, shown: str) -> None:
+    """A path that does not fit loses its middle, then its beginning; its end is what tells folders apart."""
+    assert len(shown) <= room
+    assert shortened(directory, room, "/home/me") == shown
+
+
+def test_no_home() -> None:
+    """Somebody whose home is the root directory, or nowhere, has no ~ in every path."""
+    for home in ("/", "~", ""):
+        assert shortened("/srv/course/week 12", 15, home) == "/srv/…/week 12"
+
+
+def test_directories_in_files_and_on_terminals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file or pipe a directory is whole; on a terminal no line is longer than that is wide."""
+    long = tmp_path / ("long " * 20) / "mine"
+    long.mkdir(parents=True)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    front = Front.create()
+    registry.enter(
+        front.directory, name="0123456789ab", pid=os.getpid(), engine="x", memory=1, directory=long
+    )
+    environment = {**os.environ, "COLUMNS": "90"}
+    whole = subprocess.run([PROGRAM, "ps"], capture_output=True, text=True, check=True, env=environment)
+    assert whole.stdout.splitlines()[1].endswith(str(long))
+    short = on_terminal("ps", columns=90).splitlines()[1]
+    assert len(short) <= 90
+    assert short.endswith("…/mine")
+    front.close()

@@ -9,7 +9,8 @@ import zmq
 
 from sandbox_kernel.errors import StartError
 from sandbox_kernel.host import front as module
-from sandbox_kernel.host.front import MAX_SOCKET_PATH, Front, runtime_bases
+from sandbox_kernel.host.front import Front
+from sandbox_kernel.host.runtime import MAX_SOCKET_PATH, runtime_bases
 from sandbox_kernel.wire import Channel
 
 

@@ -8,9 +8,10 @@ here has to agree with the browser's parser on anything finer.
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from markdown_it import MarkdownIt
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 MAX_CONVERTED: Final = 64 * 1024
 """Characters of Markdown that are turned into HTML: a long document, which takes 0.1 s."""
@@ -56,9 +57,11 @@ class Converter:
         self._looked = now
         if len(text) > MAX_CONVERTED or self._left <= 0:
             return None
+        from markdown_it import MarkdownIt  # noqa: PLC0415 - most kernels never come here, and all have to start
+
         began = time.thread_time()
         try:
-            html: str = _parser(began + self._left).render(text)
+            html: str = _timed(MarkdownIt("commonmark", {"html": True}), began + self._left).render(text)
         except _OutOfTimeError:
             return None
         finally:
@@ -66,15 +69,15 @@ class Converter:
         return html
 
 
-def _parser(end: float) -> MarkdownIt:
-    """Return a parser that looks at this thread's time before each block and each part of a line."""
+def _timed(parser: "MarkdownIt", end: float) -> "MarkdownIt":
+    """Have a parser look at this thread's time before each block and each part of a line."""
 
     def clock(*_: object) -> bool:
         if time.thread_time() > end:
             raise _OutOfTimeError
         return False  # it is no syntax
 
-    parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    parser.enable(["table", "strikethrough"])
     parser.block.ruler.before("table", "clock", clock)
     parser.inline.ruler.before("text", "clock", clock)
     return parser

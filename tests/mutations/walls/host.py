@@ -8,6 +8,7 @@ DEATHS = f"{_HOST}/deaths.py"
 DOORS = f"{_HOST}/engines/doors.py"
 ENVIRONMENT = f"{_HOST}/environment.py"
 FRONT = f"{_HOST}/front.py"
+RUNTIME = f"{_HOST}/runtime.py"
 GRANTS = f"{_HOST}/engines/grants.py"
 INTERPRETER = f"{_HOST}/engines/interpreter.py"
 REGISTRY = f"{_HOST}/registry.py"
@@ -180,7 +181,7 @@ FRONTS = (
     Mutation(
         "front-links",
         "Nor is a link to one.",
-        FRONT,
+        RUNTIME,
         "        status = path.lstat()\n",
         "        status = path.stat()\n",
         _front("test_a_symlink_in_its_place_is_not_followed"),

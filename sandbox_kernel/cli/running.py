@@ -1,0 +1,160 @@
+"""One run of `sandbox-kernel run`: everything but its options, and all that takes long to import."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nbformat import NotebookNode
+
+from sandbox_kernel.cli import kernels, policy_options
+from sandbox_kernel.cli.hints import hint
+from sandbox_kernel.cli.places import Places
+from sandbox_kernel.cli.screen import Screen
+from sandbox_kernel.errors import NotebookError
+from sandbox_kernel.notebooks import (
+    DEFAULT_KERNEL,
+    NotebookRun,
+    Outcome,
+    Result,
+    RunOptions,
+    read_notebook,
+)
+from sandbox_kernel.notebooks.document import for_saving
+from sandbox_kernel.notebooks.files import parse_notebook, to_text
+from sandbox_kernel.policy import Policy
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says of a run, beside its places and its policy."""
+
+    kernel: str | None
+    """None: nobody named one."""
+    timeout: float | None
+    allow_errors: bool
+    log_output: bool
+    quiet: bool
+
+
+def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
+    """Run the notebook, show it, save it, say how it ended; return the exit code.
+
+    :param settings: the policy options that were given.
+    :raises SandboxError: nothing was run; the message says why.
+    """
+    nb = read_notebook(where.notebook) if where.notebook else parse_notebook(sys.stdin.read(), where.name)
+    _check_language(nb, where, asked.kernel)
+    kernel = asked.kernel or DEFAULT_KERNEL
+    policy = _policy_for(kernel, settings)
+    options = RunOptions(
+        kernel=kernel,
+        directory=where.directory,
+        timeout=asked.timeout,
+        # The guard keeps these two as well. We start counting earlier, so it is we who notice.
+        cell_timeout=policy.cell_timeout,
+        session_timeout=policy.session_timeout,
+        start_timeout=policy.start_timeout,
+        allow_errors=asked.allow_errors,
+    )
+    screen = Screen(log_output=asked.log_output, quiet=asked.quiet)
+    if asked.kernel is None and not asked.quiet:
+        _remark_on_kernel(screen, nb)
+    job = NotebookRun(nb, where.destination, options, screen)
+    with policy_options.naming_options(settings), screen.watching():
+        result = asyncio.run(_execute(job))
+    if where.target is None:
+        sys.stdout.write(to_text(for_saving(nb)))
+    _summarise(screen, nb, where, result)
+    allowed = job.policy if isinstance(job.policy, Policy) else policy  # Jupyter's configuration counts, too
+    if advice := _advice(result, nb, allowed, kernel):
+        screen.say(f"hint: {advice}", "yellow")
+    return result.exit_code
+
+
+def _check_language(nb: NotebookNode, places: Places, kernel: str | None) -> None:
+    """Refuse to feed, say, R to Python unless somebody asked for that."""
+    spec, info = nb.metadata.get("kernelspec", {}), nb.metadata.get("language_info", {})
+    language = spec.get("language") or info.get("name") or kernels.language(str(spec.get("name"))) or "python"
+    if kernel is None and str(language).lower() not in ("python", "ipython"):
+        raise NotebookError(f"{places.name} is written in {language!s:.80}; name a kernel for it with -k.")
+
+
+def _remark_on_kernel(screen: Screen, nb: NotebookNode) -> None:
+    """Say that the notebook names another kernel; python3 stands for any Python, so nobody meant more."""
+    named = nb.metadata.get("kernelspec", {}).get("name")
+    if named not in (None, "", "python3", DEFAULT_KERNEL):
+        screen.say(
+            f"The notebook names kernel {str(named)[:80]!r} and runs on {DEFAULT_KERNEL!r}; -k chooses."
+        )
+
+
+def _policy_for(kernel: str, settings: Mapping[str, str]) -> Policy:
+    """Return the policy that the run will have; see to it that it will have one.
+
+    :raises NotebookError: there is no such kernel, it would run outside a sandbox, or it has a
+        policy of its own, which options cannot change.
+    """
+    spec = kernels.find(kernel)
+    if spec.provisioner not in (None, kernels.PROVISIONER):
+        raise NotebookError(
+            f"kernel {kernel!r} is started by {spec.provisioner!r}, outside any sandbox; use another kernel."
+        )
+    kernels.sandbox_all_kernels()
+    fixed = spec.fixed_policy
+    if fixed is None:
+        return policy_options.to_environment(settings)
+    if settings:
+        option = policy_options.flags(next(iter(settings)))[0]
+        raise NotebookError(
+            f"kernel {kernel!r} has a policy of its own, which {option} cannot change; leave it out, "
+            "or use another kernel."
+        )
+    return fixed
+
+
+async def _execute(run: NotebookRun) -> Result:
+    """Execute; a signal cancels the run, which saves what there is."""
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, run.cancel, f"Cancelled by {number.name}.")
+    try:
+        return await run.execute()
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _summarise(screen: Screen, nb: NotebookNode, places: Places, result: Result) -> None:
+    if result.outcome is Outcome.ERROR:
+        _show_error(screen, nb)
+    where = f" → {places.target}" if places.target else ""
+    cells = f"{result.cells_run} of {result.cells} cells"
+    style = {Outcome.OK: "green", Outcome.CANCELLED: "yellow"}.get(result.outcome, "bold red")
+    sentence = "" if result.outcome is Outcome.OK else f" {result.sentence.rstrip('.')}."
+    screen.say(f"{result.outcome}:{sentence} {cells} in {result.duration:.1f} s{where}", style)
+
+
+def _show_error(screen: Screen, nb: NotebookNode) -> None:
+    if error := _last_error(nb):
+        screen.error(error)
+
+
+def _advice(result: Result, nb: NotebookNode, policy: Policy, kernel: str) -> str | None:
+    """Return what to do about the error or limit that ended the run, if the wall has probably caused it."""
+    advice = None
+    if result.outcome is Outcome.LIMIT:
+        advice = hint("", result.sentence, policy)
+    elif result.outcome is Outcome.ERROR and (error := _last_error(nb)):
+        advice = hint(str(error.get("ename")), str(error.get("evalue")), policy)
+    if advice and "--" in advice and kernels.find(kernel).fixed_policy is not None:
+        return f"{advice.rstrip('.')} (options of `sandbox-kernel install --replace` for kernel {kernel!r})."
+    return advice
+
+
+def _last_error(nb: NotebookNode) -> NotebookNode | None:
+    outputs = (output for cell in reversed(nb.cells) for output in reversed(cell.get("outputs", [])))
+    return next((output for output in outputs if output.get("output_type") == "error"), None)

@@ -1,0 +1,98 @@
+"""What nobody has to wait for: imports of what is not used."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox_kernel.cli.app import COMMANDS
+from sandbox_kernel.cli.imports import FORMATS
+from sandbox_kernel.host import registry
+from sandbox_kernel.host.front import Front
+from sandbox_kernel.notebooks import DEFAULT_KERNEL
+from tests.cli.conftest import Run
+
+JUPYTER = {"jupyter_client", "jupyter_core", "traitlets", "zmq", "nbformat", "nbclient", "IPython"}
+SLOW = {*JUPYTER, "docker", "requests", "rich", "asyncio"}
+"""Each takes as long to import as all that a command line needs to say how it is used."""
+
+ASKING = """
+import json, os, sys
+before = set(sys.modules)
+{act}
+print(json.dumps(sorted({{name.partition(".")[0] for name in set(sys.modules) - before}})))
+"""
+CALL = """
+import contextlib, io
+from sandbox_kernel.cli.app import run_command
+with contextlib.redirect_stdout(io.StringIO()):
+    assert run_command({arguments!r}) == 0
+"""
+
+
+def imported(act: str) -> set[str]:
+    """Return the packages that a new interpreter has imported after doing it."""
+    code = ASKING.format(act=act)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+LEAN = [name for name in COMMANDS if name not in ("image", "bench")]
+"""Those two show in their help what the parts that they are made of know."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["ps"], ["ps", "--json"], *([name, "--help"] for name in LEAN)],
+    ids=" ".join,
+)
+def test_what_is_slow_is_imported_when_it_is_used(arguments: list[str]) -> None:
+    """Help, and the list of what runs, come without Jupyter, an event loop, tables or a daemon's client."""
+    found = imported(CALL.format(arguments=arguments))
+    assert "click" in found
+    assert not found & SLOW
+
+
+def test_what_runs_is_listed_without_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there is something to list."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    front = Front.create()
+    registry.enter(front.directory, name="0123", pid=os.getpid(), engine="x", memory=1, directory=tmp_path)
+    assert not imported(CALL.format(arguments=["ps"])) & SLOW
+    front.close()
+
+
+def test_bubblewrap_needs_no_client_of_a_daemon(notebook: Callable[..., Path]) -> None:
+    """The plug is loaded, and a kernel run behind bubblewrap, without what speaks to containers."""
+    assert not imported("import sandbox_provisioner.provisioner") & {
+        *("docker", "requests", "urllib3", "rich", "click", "nbformat", "nbclient", "jsonschema", "IPython")
+    }
+    found = imported(CALL.format(arguments=["run", "-q", str(notebook("a.ipynb", "6 * 7"))]))
+    assert "sandbox_provisioner" in found
+    assert not found & {"docker", "requests", "urllib3", "markdown_it", *FORMATS}
+
+
+def test_what_is_left_out_can_still_be_imported() -> None:
+    """What notebooks are read without is not kept from whoever imports it afterwards."""
+    act = f"""
+from sandbox_kernel.cli.imports import for_notebooks
+with for_notebooks():
+    import nbformat
+assert not set({FORMATS!r}) & set(sys.modules)
+import {FORMATS[0]}
+"""
+    assert FORMATS[0] in imported(act)
+
+
+def test_help_names_the_kernel(sandbox_kernel: Run) -> None:
+    """Help says which kernel is the default, though it does not import who knows."""
+    for name in ("run", "install"):
+        shown = " ".join(sandbox_kernel(name, "--help").stdout.split())
+        assert f"[default: {DEFAULT_KERNEL}]" in shown
