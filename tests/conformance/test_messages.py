@@ -124,7 +124,9 @@ def test_questions(kernel, ask):
 
 def test_completion_inspection_history(kernel):
     """The requests of an editor are answered."""
-    kernel.run("telescope = 1", store_history=True)
+    # Jedi looks for seconds (on gVisor for ten) through the standard library, and sends the same message:
+    # the peers' suites complete with it.
+    kernel.run("%config Completer.use_jedi = False\ntelescope = 1", store_history=True)
     request = kernel.client.complete("tele", 4)
     assert "telescope" in next_of(kernel.client.get_shell_msg, request, PATIENCE)["content"]["matches"]
     request = kernel.client.inspect("telescope", 4)
@@ -306,8 +308,8 @@ def test_100_mb_out_and_in(start):
 
 
 def test_nothing_is_lost_below_the_budget(kernel):
-    """Six times what ZeroMQ's queues hold by default arrives, each message once and in order."""
-    count = 6_000
+    """Three times what a queue of ZeroMQ's holds by default arrives, each message once and in order."""
+    count = 3_000
     ran = kernel.run(
         f"for number in range({count}): display({{'text/plain': str(number)}}, raw=True)", timeout=120
     )
@@ -360,7 +362,7 @@ def test_printing_without_end_is_survived(start):
     from sandbox_kernel.policy import Policy
 
     kernel = start(Policy(memory=200 << 20, output=1_000_000))
-    ran = kernel.run("for _ in range(8_000): print('x' * 100_000)\nprint('end')", timeout=90)
+    ran = kernel.run("for _ in range(2_500): print('x' * 100_000)\nprint('end')", timeout=90)  # 250 MB
     assert ran.status == "ok", ran.reply["content"]
     assert kernel.value("'alive'") == "alive"
 
