@@ -1,7 +1,7 @@
 """The rule for each MIME type of a display, a result, a page, an inspection."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal
 
 from sandbox_kernel.host.content.allowance import Allowance
@@ -113,12 +113,15 @@ class Bundles:
         return shown
 
     def _with_note(self, inline: Inline) -> str:
-        if not inline.withheld:
-            return inline.text
-        return (
-            f"{inline.text}<p><small>[sandbox] {inline.withheld} picture(s) or recording(s) from elsewhere "
-            "are not loaded: that could tell others what this code has read ('html').</small></p>"
-        )
+        notes = []
+        if inline.withheld:
+            notes.append(
+                f"{inline.withheld} picture(s) or recording(s) from elsewhere "
+                "are not loaded: that could tell others what this code has read ('html')."
+            )
+        if inline.left_out:
+            notes.append(f"{inline.left_out} script(s) or frame(s) were left out ('html' is {self._mode}).")
+        return inline.text + "".join(f"<p><small>[sandbox] {note}</small></p>" for note in notes)
 
     def _one(self, mime: str, value: Any) -> Any:
         """Return one entry as it may be shown; None if it may not be, or not as what it is."""
@@ -179,19 +182,25 @@ class Bundles:
 
     def _notes(self, data: Json, clean: Json) -> Iterator[str]:
         """Yield why nothing is left of the bundle, or only the text that came with what was to be seen."""
-        if not clean and data:
-            yield self._left_out(data)
+        left_out = [mime for mime in data if mime not in clean and (not clean or _acts(mime))]
+        if left_out:
+            yield self._left_out(left_out)
         for mime in (SVG, MARKDOWN):
             if mime in data:
                 yield _BOUNDS[mime]
 
-    def _left_out(self, data: Json) -> str:
-        kinds = ", ".join(sorted(mime[:80] for mime in data))
+    def _left_out(self, mimes: Iterable[str]) -> str:
+        kinds = ", ".join(sorted(mime[:80] for mime in mimes))
         why = ", or is too much for one message" if self.allowance.is_used_up else ""
         return (
             f"[sandbox] Output of type {printable(kinds)} was left out: it could act in your browser{why} "
             f"('html' is {self._mode})."
         )
+
+
+def _acts(mime: str) -> bool:
+    """Tell whether a type is shown in place of the text beside it, and might act: what it said is missed."""
+    return mime in SCRIPTS or mime in (HTML, PLOTLY) or VEGA.fullmatch(mime) is not None
 
 
 def _joined(value: Any) -> str | None:

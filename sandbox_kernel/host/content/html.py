@@ -8,7 +8,7 @@ paragraph that follows, so that a hundred kilobytes out of order become gigabyte
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import nh3
@@ -104,6 +104,10 @@ _ACTING = re.compile(
 )
 
 
+_RUNNING: Final = frozenset({"script", "iframe", "object"})
+"""Those of them without which something is missed; styles, titles and their like are none of that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inline:
     """HTML that may stand in the page."""
@@ -111,6 +115,8 @@ class Inline:
     text: str
     withheld: int = 0
     """Pictures and recordings of other machines that it asked for and no longer asks for."""
+    left_out: int = 0
+    """Scripts and frames that stood in it."""
 
 
 class _OutOfOrderError(Exception):
@@ -129,7 +135,8 @@ def describe(html: str) -> Inline | None:
 
 def reduce(html: str) -> Inline | None:
     """Return what of the HTML describes; None if it is out of order, so that nothing can be told apart."""
-    html = _plain("".join(_without_acting(html)))
+    acting: list[str] = []
+    html = _plain("".join(_without_acting(html, acting)))
     try:
         if not _is_short(html):
             return None
@@ -137,7 +144,7 @@ def reduce(html: str) -> Inline | None:
             pass
     except _OutOfOrderError:
         return None
-    return _written(html)
+    return replace(_written(html), left_out=sum(name in _RUNNING for name in acting))
 
 
 def _is_short(html: str) -> bool:
@@ -148,12 +155,13 @@ def _plain(html: str) -> str:
     return _COMMENT.sub("", _TABLE_STYLE.sub("", html) if "<style" in html else html)
 
 
-def _without_acting(html: str) -> Iterator[str]:
-    """Yield the text around elements that act and whose content is none of the page's."""
+def _without_acting(html: str, names: list[str]) -> Iterator[str]:
+    """Yield the text around elements that act and whose content is none of the page's; note their names."""
     lower, position = html.lower(), 0
     while found := _ACTING.search(html, position):
         yield html[position : found.start()]
-        end = lower.find("</" + found[1].lower(), found.end())
+        names.append(found[1].lower())
+        end = lower.find("</" + names[-1], found.end())
         end = lower.find(">", end) if end >= 0 else end
         if end < 0:
             return

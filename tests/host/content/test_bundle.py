@@ -110,6 +110,31 @@ def test_what_acts_is_stripped(data):
         assert "[sandbox]" in shown["text/plain"]
 
 
+@pytest.mark.parametrize(
+    "mime",
+    ["text/html", "application/javascript", "application/vnd.vega.v5+json", "application/vnd.plotly.v1+json"],
+)
+def test_what_is_stripped_is_told_of(mime):
+    """The text beside it alone would not say that there was anything to see; a picture of it would."""
+    figure = {mime: "<script>1</script>", "text/plain": "Figure()"}
+    told = Bundles("strip").shown(figure)
+    note = f"[sandbox] Output of type {mime} was left out: it could act in your browser ('html' is strip)."
+    assert told == {"text/plain": f"Figure()\n{note}"}
+    pictured = figure | {"image/png": "AAAA"}
+    assert Bundles("strip").shown(pictured) == {"image/png": "AAAA", "text/plain": "Figure()"}
+
+
+def test_what_is_stripped_of_a_description_is_told_of():
+    """Where something is left of HTML, what is missing is counted beneath it; style is not missed."""
+    html = (
+        "<b>x</b><script>1</script><SCRIPT src='y'></SCRIPT><iframe srcdoc='z'></iframe><style>b {}</style>"
+    )
+    shown = Bundles("strip").shown({"text/html": html})["text/html"]
+    assert shown.startswith("<b>x</b><p><small>[sandbox] 3 script(s) or frame(s) were left out")
+    styled = "<style>#T_1 {color: red}</style><table><tr><td>1</td></tr></table>"
+    assert "[sandbox]" not in Bundles("strip").shown({"text/html": styled})["text/html"]
+
+
 UNKNOWN = [
     "application/vnd.unknown+json",
     "text/x-unknown",
