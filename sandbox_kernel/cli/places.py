@@ -5,6 +5,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -12,6 +13,9 @@ from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import Destination, read_notebook
 from sandbox_kernel.notebooks.document import RUN_KEY
 from sandbox_kernel.policy.units import UnusableError, parse_size
+
+SUFFIXES: Final = (".ipynb", ".json")
+"""How the name of a result ends that is not there yet; as papermill has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ def places(
         raise click.UsageError("Name one place for the result: OUTPUT, -o or --inplace.")
     output = option if option is not None else argument
     _refuse_sizes(output)
+    _refuse_names_of_nothing(output)
     source = None if notebook == "-" else Path(notebook)
     if source is None and inplace:
         raise click.UsageError("--inplace needs a NOTEBOOK in a file.")
@@ -85,6 +90,21 @@ def _target(source: Path | None, output: str | None, *, inplace: bool) -> Path |
     if target.exists() and source.exists() and target.samefile(source):
         raise NotebookError(f"{target} is the notebook itself; say --inplace to replace it.")
     return target
+
+
+def _refuse_names_of_nothing(output: str | None) -> None:
+    """Refuse `-o results` where no directory of that name is: it would become a file without an ending.
+
+    Nor is a directory made: it may be a misspelt one, and in a workspace it would be the cells' to find.
+    """
+    if output is None or output == "-" or output.endswith(SUFFIXES) or os.path.lexists(output):
+        return
+    if output.endswith("/"):
+        raise NotebookError(f"{output} is not a directory; make it first.")
+    raise NotebookError(
+        f"{output} is no directory, nor a notebook's name; make the directory first, or write "
+        f"{output.rstrip('.')}{SUFFIXES[0]}."
+    )
 
 
 def _refuse_sizes(output: str | None) -> None:

@@ -22,7 +22,7 @@ from sandbox_kernel.notebooks import (
     read_notebook,
 )
 from sandbox_kernel.notebooks.document import for_saving
-from sandbox_kernel.notebooks.files import parse_notebook, to_text
+from sandbox_kernel.notebooks.files import load_notebook, to_text
 from sandbox_kernel.policy import Policy
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -46,7 +46,7 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
     :param settings: the policy options that were given.
     :raises SandboxError: nothing was run; the message says why.
     """
-    nb = read_notebook(where.notebook) if where.notebook else parse_notebook(sys.stdin.read(), where.name)
+    nb = read_notebook(where.notebook) if where.notebook else load_notebook(sys.stdin.buffer, where.name)
     _check_language(nb, where, asked.kernel)
     kernel = asked.kernel or DEFAULT_KERNEL
     policy = _policy_for(kernel, settings)

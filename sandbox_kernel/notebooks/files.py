@@ -1,10 +1,12 @@
 """Notebooks in files: read with a clear refusal, written whole or not at all."""
 
 import json
+import os
+import stat
 import time
 import uuid
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import nbformat
 from nbformat import NotebookNode, ValidationError
@@ -13,27 +15,64 @@ from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
 
 MAX_NOTEBOOK: Final = 256 << 20
-"""Bytes that are read of a notebook, more than a browser shows: its name may lead to a device without end."""
+"""Bytes that are read of a notebook, more than a browser shows: a program's output may have no end."""
+
+_KINDS: Final = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """Return the notebook in `path`, converted to format 4.
+    """Return the notebook in the file `path`, converted to format 4.
 
-    :raises NotebookError: there is no such file, or it is not a notebook.
+    :raises NotebookError: there is no such file, it is none (a pipe, a device), or is not a notebook.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_NOTEBOOK + 1)
-        text = content.decode("utf-8-sig")
+        with _open_file(path) as file:
+            return load_notebook(file, str(path))
     except OSError as error:
         raise NotebookError(f"cannot read {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise NotebookError(f"{path} is not a notebook: it is not UTF-8 text.") from error
+
+
+def _open_file(path: Path) -> BinaryIO:
+    """Open a file and nothing else: a pipe is waited for, a device has no end, or does something.
+
+    :raises NotebookError: it is something else.
+    :raises OSError: it is not there, or may not be read.
+    """
+    held = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(held).st_mode
+        if not stat.S_ISREG(mode):
+            what = _KINDS.get(stat.S_IFMT(mode), "something else")
+            advice = (
+                "name one notebook in it" if stat.S_ISDIR(mode) else "say - and send it to standard input"
+            )
+            raise NotebookError(f"cannot read {path}: it is {what}, not a file; {advice}.")
+        return Path(f"/proc/self/fd/{held}").open("rb")
+    finally:
+        os.close(held)
+
+
+def load_notebook(file: BinaryIO, name: str) -> NotebookNode:
+    """Return the notebook that a stream of bytes holds, up to its end; `name` is what messages call it.
+
+    :raises NotebookError: it is not a notebook, or too long for one.
+    """
+    content = file.read(MAX_NOTEBOOK + 1)
     if len(content) > MAX_NOTEBOOK:
         raise NotebookError(
-            f"{path} is larger than {MAX_NOTEBOOK >> 20} MiB; clear the outputs of its last run."
+            f"{name} is larger than {MAX_NOTEBOOK >> 20} MiB; clear the outputs of its last run."
         )
-    return parse_notebook(text, str(path))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotebookError(f"{name} is not a notebook: it is not UTF-8 text.") from error
+    return parse_notebook(text, name)
 
 
 def parse_notebook(text: str, name: str) -> NotebookNode:

@@ -28,7 +28,7 @@ from sandbox_kernel.host.engines.docker.facts import read_image
 from sandbox_kernel.host.engines.docker.grants import Granted, grant
 from sandbox_kernel.host.engines.docker.settings import Run, container
 from sandbox_kernel.host.engines.grants import open_grant
-from sandbox_kernel.notebooks.files import MAX_NOTEBOOK, read_notebook
+from sandbox_kernel.notebooks.files import MAX_NOTEBOOK, load_notebook, read_notebook
 from sandbox_kernel.policy import Policy
 from tests.adversarial.outside import (
     FILE,
@@ -165,12 +165,14 @@ def test_a_notebook_that_is_none_is_refused(tmp_path, name):
 
 
 def test_a_notebook_may_be_a_link_to_a_device_without_end(tmp_path):
-    """Who reads it whole holds all that comes; we stop where no notebook is as large."""
+    """Who reads it whole holds all that comes; no notebook is a device, or as large as what has no end."""
     path = tmp_path / "x.ipynb"
     path.symlink_to("/dev/zero")
     with path.open("rb") as file:
         assert len(file.read(1 << 20)) == 1 << 20
-    with pytest.raises(NotebookError, match=f"larger than {MAX_NOTEBOOK >> 20} MiB"):
+        with pytest.raises(NotebookError, match=f"larger than {MAX_NOTEBOOK >> 20} MiB"):
+            load_notebook(file, "x")
+    with pytest.raises(NotebookError, match="it is a device, not a file"):
         read_notebook(path)
 
 

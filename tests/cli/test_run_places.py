@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import threading
@@ -128,8 +129,48 @@ def test_a_path_that_cannot_be_reached(sandbox_kernel: Run, notebook: Notebook) 
         assert "too long" in done.stderr
 
 
-def test_a_directory_for_results_that_is_not_there(sandbox_kernel: Run, notebook: Notebook) -> None:
-    """`-o results/` names a directory: the results of two notebooks are not to become one file."""
-    done = sandbox_kernel("run", notebook("a.ipynb", "1"), "-o", "results/")
+@pytest.mark.parametrize("inputs", ["a.ipynb", "-"])
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("results/", "results/ is not a directory; make it first."),
+        ("results", "make the directory first, or write results.ipynb."),
+        ("results/a", "make the directory first, or write results/a.ipynb."),
+        ("a.txt", "make the directory first, or write a.txt.ipynb."),
+    ],
+)
+def test_a_place_that_is_not_there(
+    sandbox_kernel: Run, notebook: Notebook, inputs: str, output: str, words: str
+) -> None:
+    """What may have been meant as a directory is not to become a file, and the next result to replace it."""
+    source = notebook("a.ipynb", "1")
+    done = sandbox_kernel("run", inputs, "-o", output, input=source.read_text())
     assert done.returncode == 2
-    assert "results/ is not a directory; make it first" in done.stderr
+    assert words in done.stderr
+    assert os.listdir() == ["a.ipynb"]
+
+
+def test_names_of_notebooks(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """A new result may be called as notebooks are, and anything that is there already may take one."""
+    source = notebook("a.ipynb", "1")
+    Path("results").touch()
+    for name in ("b.json", "results"):
+        assert sandbox_kernel("run", source, "-o", name).returncode == 0
+        assert is_result(Path(name))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_a_notebook_is_a_file(sandbox_kernel: Run, kind: str) -> None:
+    """What would be waited for, or has no end, is refused; who means it has standard input."""
+    path = Path("x.ipynb")
+    with socket.socket(socket.AF_UNIX) as made:
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "socket":
+            made.bind(str(path))
+        else:
+            path.symlink_to("/dev/zero")
+        done = sandbox_kernel("run", path)
+    assert done.returncode == 2
+    said = f"cannot read x.ipynb: it is a {kind}, not a file; say - and send it to standard input."
+    assert done.stderr == f"sandbox-kernel: {said}\n"

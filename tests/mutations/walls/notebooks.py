@@ -26,10 +26,18 @@ def _strangers(*tests: str) -> tuple[str, ...]:
 MUTATIONS = (
     Mutation(
         "notebooks-have-an-end",
-        "A notebook that is a link to a device without end is not read without end.",
+        "A notebook that comes from a device without end is not read without end.",
         FILES,
         "if len(content) > MAX_NOTEBOOK:",
         "if False:",
+        _strangers("test_a_notebook_may_be_a_link_to_a_device_without_end"),
+    ),
+    Mutation(
+        "notebooks-are-files",
+        "A notebook that is a link to a device or a pipe is not opened at all.",
+        FILES,
+        "        if not stat.S_ISREG(mode):\n",
+        "        if False:\n",
         _strangers("test_a_notebook_may_be_a_link_to_a_device_without_end"),
     ),
     Mutation(
