@@ -8,7 +8,7 @@ may write what it likes: they choose among our own sentences and change nothing 
 import re
 from collections.abc import Callable
 
-from sandbox_kernel.policy import Policy, format_size
+from sandbox_kernel.policy import PROFILES, Policy, format_seconds, format_size
 
 _Hint = Callable[[Policy], str]
 
@@ -75,9 +75,31 @@ def _packages(policy: Policy) -> str:
     return "the kernel has the packages of its environment; install more there, outside the sandbox."
 
 
+def _cell_deadline(policy: Policy) -> str:
+    return _deadline(policy, "cell_timeout", "each cell, its imports included,", "--cell-timeout")
+
+
+def _session_deadline(policy: Policy) -> str:
+    return _deadline(policy, "session_timeout", "the whole run", "--session-timeout")
+
+
+def _deadline(policy: Policy, name: str, what: str, option: str) -> str:
+    allowed = getattr(policy, name)
+    if allowed is None:  # the administrator's, or another program's: no option moves it
+        return f"{what} has a deadline that no option here has set."
+    own = PROFILES[policy.profile].get(name) == allowed
+    whose = f"the profile {policy.profile} gives" if own else "this policy gives"
+    return f"{whose} {what} {format_seconds(allowed)}; {option} allows more."
+
+
 _HINTS: tuple[tuple[re.Pattern[str], _Hint], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
+        (r"^: .*\b(?:The cell's deadline of .+ passed|deadline of .+ for a cell passed)", _cell_deadline),
+        (
+            r"^: .*\b(?:The session's deadline of .+ passed|deadline of .+ for this session passed)",
+            _session_deadline,
+        ),
         (r"\[Errno 30\]|Read-only file system", _read_only),
         (r"\[Errno 28\]|No space left on device", _full),
         (r"\[Errno 11\]|can't start new thread", _processes),

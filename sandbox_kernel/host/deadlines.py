@@ -9,7 +9,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sandbox_kernel.policy import Policy, format_seconds
+from sandbox_kernel.policy import PROFILES, Policy, format_seconds
 
 GRACE = 5.0
 """Seconds between the interrupt and the end: `finally` blocks need time, loops that swallow do not."""
@@ -39,6 +39,8 @@ class _Clock:
 
     allowed: float
     what: str
+    setting: str
+    """What has it so, for people."""
     begun: float
     cell: str | None = None
     verdict: Verdict = Verdict.INTERRUPT
@@ -49,7 +51,7 @@ class _Clock:
 
     def pass_(self) -> Due:
         """Return what is due, and run on to what will be due next."""
-        sentence = f"The deadline of {format_seconds(self.allowed)} for {self.what} passed."
+        sentence = f"The deadline of {format_seconds(self.allowed)} for {self.what} passed ({self.setting})."
         due = Due(self.verdict, sentence, self.cell)
         self.verdict = Verdict.END
         self.begun += GRACE
@@ -67,11 +69,8 @@ class Deadlines:
 
     def begin(self, now: float) -> None:
         """Start the clocks of the session and of idling."""
-        if self.policy.session_timeout is not None:
-            self._session = _Clock(self.policy.session_timeout, "this session", now)
-        if self.policy.idle_timeout is not None:
-            what = "a kernel that nobody uses"
-            self._idle = _Clock(self.policy.idle_timeout, what, now, verdict=Verdict.END)
+        self._session = self._clock("session_timeout", "this session", now)
+        self._idle = self._clock("idle_timeout", "a kernel that nobody uses", now, verdict=Verdict.END)
 
     def asked(self, now: float) -> None:
         """Note that a client wants something of the kernel."""
@@ -80,12 +79,25 @@ class Deadlines:
 
     def observe(self, running: Iterable[str], now: float) -> None:
         """Note which cells run; each new one has a clock of its own."""
-        allowed, clocks = self.policy.cell_timeout, self._cells
-        self._cells = {}
+        clocks, self._cells = self._cells, {}
         for cell in running:
             self.asked(now)
-            if allowed is not None:
-                self._cells[cell] = clocks.get(cell) or _Clock(allowed, "a cell", now, cell)
+            if clock := clocks.get(cell) or self._clock("cell_timeout", "a cell", now, cell):
+                self._cells[cell] = clock
+
+    def _clock(
+        self, name: str, what: str, now: float, cell: str | None = None, verdict: Verdict = Verdict.INTERRUPT
+    ) -> _Clock | None:
+        """Return a clock for the policy's deadline of that name, None if there is none.
+
+        Its setting is named, and the profile where that has set it: who chose one may not know its deadlines.
+        """
+        allowed = getattr(self.policy, name)
+        if allowed is None:
+            return None
+        own = PROFILES[self.policy.profile].get(name) == allowed
+        setting = f"'{name}' of the profile {self.policy.profile}" if own else f"'{name}'"
+        return _Clock(allowed, what, setting, now, cell, verdict)
 
     def next_due(self) -> float | None:
         """Return the time of the next verdict, None if there will be none."""

@@ -51,6 +51,32 @@ def test_hints_follow_the_policy() -> None:
     assert "--workspace ro" in (hint("FileNotFoundError", missing, Policy(workspace="none")) or "")
 
 
+@pytest.mark.parametrize(
+    ("policy", "text", "words"),
+    [
+        (
+            {"profile": "strict"},
+            "The cell's deadline of 2 s passed in cell 1.",
+            "the profile strict gives each cell, its imports included, 2 s; --cell-timeout allows more.",
+        ),
+        (
+            {"cell_timeout": "90s"},
+            "Cell 3: The deadline of 1 min 30 s for a cell passed ('cell_timeout').",
+            "this policy gives each cell, its imports included, 1 min 30 s; --cell-timeout allows more.",
+        ),
+        (
+            {"profile": "strict"},
+            "The session's deadline of 600 s passed while the kernel started.",
+            "the profile strict gives the whole run 10 min; --session-timeout allows more.",
+        ),
+        ({}, "The notebook's deadline of 4 s passed in cell 2.", None),
+    ],
+)
+def test_deadlines(policy: dict[str, str], text: str, words: str | None) -> None:
+    """Who chose a profile may not know its deadlines; the hint says whose it was, and how to have another."""
+    assert hint("", text, Policy.from_settings(policy)) == words
+
+
 @pytest.mark.parametrize(("name", "text"), [("ValueError", "MemoryError: x"), ("KeyError", "'a'"), ("", "")])
 def test_no_hint(name: str, text: str) -> None:
     """Errors that have nothing to do with the wall are left alone."""

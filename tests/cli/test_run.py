@@ -78,7 +78,9 @@ def test_exit_codes(
     """Each way to end has its exit code, one sentence, and a saved notebook that says the same."""
     done = sandbox_kernel("run", notebook("a.ipynb", code), "-q", *options)
     assert done.returncode == exit_code, done.stderr
-    assert words in done.stderr.splitlines()[-1]
+    *_, ended = (line for line in done.stderr.splitlines() if not line.startswith("hint: "))
+    assert words in ended
+    assert ("hint: the profile strict gives each cell" in done.stderr) is ("strict" in options)
     assert outcome(Path("a-executed.ipynb"))["exit_code"] == exit_code
     assert "Traceback" not in done.stderr or exit_code == 1
 

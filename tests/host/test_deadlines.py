@@ -22,6 +22,18 @@ def test_a_cell_is_interrupted_then_ended():
     assert verdict(deadlines, 110 + GRACE) is Verdict.END
 
 
+def test_who_set_it_is_named():
+    """Whoever chose a profile may not know its deadlines; one of their own, they do."""
+    for policy, setting in (
+        (Policy.from_settings({"profile": "strict"}), "'cell_timeout' of the profile strict"),
+        (Policy.from_settings({"profile": "strict", "cell_timeout": "9s"}), "'cell_timeout'"),
+        (Policy(cell_timeout=2), "'cell_timeout'"),
+    ):
+        deadlines = Deadlines(policy)
+        deadlines.observe(["a"], 0)
+        assert deadlines.verdict(9).sentence.endswith(f" for a cell passed ({setting}).")
+
+
 def test_each_cell_has_its_own_clock():
     """A cell that ends in time leaves nothing to the next; idle time does not count."""
     deadlines = Deadlines(Policy(cell_timeout=10))

@@ -72,7 +72,7 @@ async def test_a_deadline_that_only_the_guard_knows(
         monkeypatch.setenv("SANDBOX_KERNEL_CELL_TIMEOUT", "1s")
     result = await job.execute()
     assert (result.outcome, result.exit_code, result.cell) == (Outcome.DEADLINE, ExitCode.DEADLINE, 2)
-    assert result.sentence == "Cell 2: The deadline of 1 s for a cell passed."
+    assert result.sentence == "Cell 2: The deadline of 1 s for a cell passed ('cell_timeout')."
     cells = saved(target).cells
     assert sum("deadline of 1 s" in str(output) for output in cells[1].outputs) == 1
     assert not cells[2].outputs

@@ -21,7 +21,7 @@ CELLS = {
     "renamed": "import time\ntry: time.sleep(60)\nexcept KeyboardInterrupt: raise ValueError('mine')",
     "stubborn": "import time\nwhile True:\n try: time.sleep(60)\n except BaseException: pass",
 }
-SENTENCE = "The deadline of 0.5 s for a cell passed."
+SENTENCE = "The deadline of 0.5 s for a cell passed ('cell_timeout')."
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_a_question_does_not_stop_the_clock(monkeypatch):
         assert client.get_stdin_msg(timeout=PATIENCE)["content"]["prompt"] == "first"
         content = reply(client, cell)
         assert content["ename"] == "KeyboardInterrupt"
-        assert content["evalue"] == "The deadline of 5 s for a cell passed."
+        assert content["evalue"] == "The deadline of 5 s for a cell passed ('cell_timeout')."
         client.input("late")
         cell = client.execute("x = input('second')", allow_stdin=True)
         assert client.get_stdin_msg(timeout=PATIENCE)["content"]["prompt"] == "second"
