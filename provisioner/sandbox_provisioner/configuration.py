@@ -9,6 +9,7 @@ notebook's folder, and who wrote the notebook may have put a file there.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import product
 from typing import Final
 
 from jupyter_core.paths import jupyter_config_path
@@ -27,16 +28,22 @@ SECTION: Final = "SandboxProvisioner"
 SOURCE: Final = f"c.{SECTION}.{{field}}"
 """How a setting of the section is spelt, for who reads that it was refused."""
 
-_LOADERS: Final = {"jupyter_config.py": PyFileConfigLoader, "jupyter_config.json": JSONFileConfigLoader}
+EVERYBODY: Final = ("jupyter_config",)
+"""The files that count whichever program starts a kernel, without their endings."""
+
+JUPYTERLAB: Final = ("jupyter_lab_config", *EVERYBODY, "jupyter_server_config")
+"""The files that JupyterLab's server reads, the strongest last."""
+
+_LOADERS: Final = {".py": PyFileConfigLoader, ".json": JSONFileConfigLoader}
 
 
-def machine_configuration() -> Config:
+def machine_configuration(files: Iterable[str] = EVERYBODY) -> Config:
     """Return the section that the configuration files have for us, and nothing else of them.
 
     :raises PolicyError: a file cannot be read: its maxima would be missing.
     """
     merged = Config()
-    for found in _files():
+    for found in _loaded(files):
         if SECTION in found:
             merged.merge(Config({SECTION: found[SECTION]}))
     return merged
@@ -64,15 +71,17 @@ def refuse_unused(config: Mapping[str, object], known: Iterable[str], source: st
             raise PolicyError(f"{spelled(source, name)} has no list to add to; assign the whole list with =.")
 
 
-def _files() -> Iterator[Config]:
-    for directory in reversed(jupyter_config_path()):  # the last to be merged is the strongest
-        for name, loader in _LOADERS.items():
+def _loaded(files: Iterable[str]) -> Iterator[Config]:
+    for file, directory in product(
+        files, reversed(jupyter_config_path())
+    ):  # the last merged is the strongest
+        for ending, loader in _LOADERS.items():
             try:
-                yield loader(name, path=directory).load_config()
+                yield loader(f"{file}{ending}", path=directory).load_config()
             except ConfigFileNotFound:
                 continue
             except Exception as error:  # a configuration file may raise anything
                 raise PolicyError(
-                    f"Jupyter's configuration {directory}/{name} cannot be read: {error!r}. It may hold "
-                    "limits for sandboxes, so none is started; mend the file."
+                    f"Jupyter's configuration {directory}/{file}{ending} cannot be read: {error!r}. It may "
+                    "hold limits for sandboxes, so none is started; mend the file."
                 ) from error

@@ -21,6 +21,7 @@ from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, cast
 
+from jupyter_client.kernelspec import KernelSpec
 from traitlets.config import Config
 
 from sandbox_kernel.errors import SandboxError, StartError
@@ -36,7 +37,7 @@ from sandbox_kernel.host.secrets import Secrets, read_secrets
 from sandbox_kernel.policy import FIELD_NAMES, MAXIMA_NAMES, Layer, Maxima, Policy, layer_from_environment
 from sandbox_provisioner.announce import event_sink
 from sandbox_provisioner.command import kernel_command
-from sandbox_provisioner.configuration import SOURCE, refuse_unused, under
+from sandbox_provisioner.configuration import JUPYTERLAB, SOURCE, machine_configuration, refuse_unused, under
 from sandbox_provisioner.connection import printable, read_connection, refuse_encryption, written_connection
 from sandbox_provisioner.grants import (
     granted_environment,
@@ -105,14 +106,28 @@ class SandboxProvisioner(PolicySettings):
         :raises StartError: the kernelspec's command cannot be run.
         """
         refuse_encryption(self.parent)
-        self._policy = self._read_policy()
+        self._policy = self.read_policy()
         self._audit = AuditSettings.from_settings(self.written(AUDIT_NAMES), source=SOURCE)
         extra_arguments = kwargs.pop("extra_arguments", None) or ()
         spec = self.kernel_spec
         command = kernel_command(spec.argv, extra_arguments, resource_dir=spec.resource_dir)
         return {**await super().pre_launch(**kwargs), "cmd": list(command)}
 
-    def _read_policy(self) -> Policy:
+    @classmethod
+    def usual_policy(cls, *, jupyterlab: bool) -> Policy:
+        """Return what a kernel may do that brings no policy of its own, as this machine is configured.
+
+        :param jupyterlab: started there, where more files of configuration count than elsewhere.
+        :raises PolicyError: as `read_policy`.
+        """
+        config = machine_configuration(JUPYTERLAB) if jupyterlab else Config()
+        return cls(kernel_spec=KernelSpec(), config=config).read_policy()
+
+    def read_policy(self) -> Policy:
+        """Return what the next kernel may do.
+
+        :raises PolicyError: a setting is not known, not usable, or above its maximum.
+        """
         refuse_unused(self._find_my_config(self.config), self.trait_names(config=True), SOURCE)
         maxima = Maxima.from_settings(self.written(MAXIMA_NAMES), source=SOURCE)
         refuse_ungranted_variables(self.kernel_spec.env, maxima)

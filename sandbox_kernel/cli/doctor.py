@@ -29,7 +29,9 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     with for_notebooks():
         from sandbox_kernel.cli.examination import examine, show
 
-    report = examine(policy_options.to_environment(policy_options.given(ctx)))
+    settings = policy_options.given(ctx)
+    report = examine(policy_options.to_environment(settings))
+    report.problems = [policy_options.with_options(problem, settings) for problem in report.problems]
     if as_json:
         click.echo(json.dumps(asdict(report), indent=2))
     else:

@@ -44,6 +44,8 @@ class Report:
     """Why it is this engine."""
     policy: dict[str, str] = field(default_factory=dict)
     """What kernels are allowed that bring no policy of their own."""
+    jupyterlab: dict[str, str] = field(default_factory=dict)
+    """Where it is another one if JupyterLab starts them, by configuration that other programs do not read."""
     enforcement: list[Enforcement] = field(default_factory=list)
     grade: str = ""
     """Of the wall that this policy gets, A to D; empty where there is none."""
@@ -68,18 +70,47 @@ class Report:
 
 
 def examine(policy: Policy) -> Report:
-    """Return what there is to know about sandboxes with that policy on this machine."""
-    report = Report(versions=_versions(), policy=policy.describe(), running=len(registry.list_running()))
+    """Return what there is to know about sandboxes with that policy on this machine.
+
+    :param policy: what options and environment ask for; Jupyter's configuration counts as well.
+    """
+    report = Report(versions=_versions(), running=len(registry.list_running()))
+    policy = _look_at_configuration(report, policy)
+    report.policy = policy.describe()
     report.removed = [str(path) for path in registry.sweep()]
     _look_at_engine(report, policy)
     _look_at_machine(report, policy)
     _look_at_jupyter(report)
     if not report.problems:
         asyncio.run(_try(report))
+    _look_at_jupyterlab(report, policy)
     report.problems += kernels.faults()
     _look_at_walls(report)
     report.ok = not report.problems
     return report
+
+
+def _look_at_configuration(report: Report, policy: Policy) -> Policy:
+    """Return what kernels get that programs start which read no configuration of their own."""
+    try:
+        return kernels.usual_policy(jupyterlab=False) or policy
+    except PolicyError as error:
+        report.problems.append(str(error))
+    return policy
+
+
+def _look_at_jupyterlab(report: Report, usual: Policy) -> None:
+    """Say what is different in JupyterLab, and why kernels would not start there though they do elsewhere."""
+    try:
+        policy = kernels.usual_policy(jupyterlab=True) or usual
+    except PolicyError as error:
+        if str(error) not in report.problems:
+            report.problems.append(f"JupyterLab starts no sandboxes: {error}")
+        return
+    told = policy.describe()
+    report.jupyterlab = {name: value for name, value in told.items() if report.policy[name] != value}
+    if report.jupyterlab and not report.problems and (problem := missing(policy)):
+        report.problems.append(f"JupyterLab starts no sandboxes: {problem}")
 
 
 def _versions() -> dict[str, str]:
@@ -198,8 +229,9 @@ def show(report: Report) -> None:
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     console.print(Text(versions, style="dim"))
     say(Text(plain(f"Engine: {report.engine or 'none'}. {report.reason}")))
-    policy = ", ".join(f"{name} {value}" for name, value in report.policy.items())
-    say(Text(plain(f"Policy of kernels without one of their own: {policy}")))
+    say(Text(plain(f"Policy of kernels without one of their own: {_listed(report.policy)}")))
+    if report.jupyterlab:
+        say(Text(plain(f"In JupyterLab, by its configuration: {_listed(report.jupyterlab)}")))
     if report.enforcement:
         console.print(_table(report.enforcement))
     _print_machine(report, console)
@@ -214,6 +246,10 @@ def show(report: Report) -> None:
         say(Text(plain(f"Warning: {warning}"), style="yellow"))
     for problem in report.problems:
         say(Text(plain(f"Problem: {problem}"), style="bold red"))
+
+
+def _listed(values: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _print_machine(report: Report, console: Console) -> None:

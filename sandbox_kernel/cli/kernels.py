@@ -84,6 +84,20 @@ def installed() -> list[KernelSpec]:
     ]
 
 
+def usual_policy(*, jupyterlab: bool) -> Policy | None:
+    """Return what kernels without a policy of their own get, started there or by another program.
+
+    The plug is asked: options and environment are known here, Jupyter's configuration only there. None where
+    Jupyter does not see it.
+
+    :raises PolicyError: such kernels do not start; the message says why.
+    """
+    for entry in entry_points(group=GROUP, name=PROVISIONER):
+        policy: Policy = entry.load().usual_policy(jupyterlab=jupyterlab)
+        return policy
+    return None
+
+
 def faults() -> list[str]:
     """Return one sentence on each installed kernel of ours that does not start; Jupyter hides some."""
     found = sorted(KernelSpecManager().find_kernel_specs().items())

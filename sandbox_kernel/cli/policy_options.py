@@ -168,7 +168,11 @@ def naming_options(settings: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except PolicyError as error:
-        sentence = str(error)
-        for name in settings:
-            sentence = re.sub(rf"\b{ENVIRONMENT_PREFIX}{name.upper()}\b", flags(name)[0], sentence)
-        raise PolicyError(sentence) from error
+        raise PolicyError(with_options(str(error), settings)) from error
+
+
+def with_options(sentence: str, settings: Mapping[str, str]) -> str:
+    """Return a refusal with options in the place of the variables that they went into."""
+    for name in settings:
+        sentence = re.sub(rf"\b{ENVIRONMENT_PREFIX}{name.upper()}\b", flags(name)[0], sentence)
+    return sentence

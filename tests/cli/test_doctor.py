@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,64 @@ cli.main(["doctor", "--json"])
 def test_policy_that_cannot_be(sandbox_kernel: Run) -> None:
     """A policy that is not understood is wrong use."""
     assert sandbox_kernel("doctor", "--memory", "lots").returncode == 2
+
+
+@pytest.fixture
+def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Writes files of this user's configuration of Jupyter."""
+    directory = tmp_path / "configuration"
+    directory.mkdir()
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(directory))
+
+    def write(**files: str) -> None:
+        for name, text in files.items():
+            (directory / f"{name}.py").write_text(text)
+
+    return write
+
+
+def test_what_jupyters_configuration_says(sandbox_kernel: Run, configured: Callable[..., None]) -> None:
+    """Doctor shows what kernels really get: from any program, and from JupyterLab, which reads more."""
+    configured(
+        jupyter_config="c.SandboxProvisioner.memory = '300m'\nc.SandboxProvisioner.max_pids = 77",
+        jupyter_lab_config="c.SandboxProvisioner.cpus = 0.6\nc.SandboxProvisioner.files = 200",
+        jupyter_server_config="c.SandboxProvisioner.memory = '400m'\nc.SandboxProvisioner.files = 300",
+    )
+    done = sandbox_kernel("doctor")
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    (usual,) = [line for line in lines if line.startswith("Policy of kernels without one of their own: ")]
+    assert "memory 300 MiB, cpus 1, pids 77" in usual
+    assert "In JupyterLab, by its configuration: memory 400 MiB, cpus 0.6, files 300" in lines
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("jupyter_config", "max_memory = '512m'", "--memory asks for 2 GiB; the administrator allows"),
+        ("jupyter_server_config", "memroy = '1g'", "JupyterLab starts no sandboxes: "),
+        ("jupyter_server_config", "engine = ", "jupyter_server_config.py cannot be read"),
+        (
+            "jupyter_server_config",
+            "engine = 'docker'",
+            "starts no sandboxes: Docker does not",
+        ),
+    ],
+)
+def test_configuration_with_which_nothing_starts(
+    configured: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    text: str,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each file's mistake is a problem, of all programs or of JupyterLab alone, in one sentence."""
+    monkeypatch.setenv("SANDBOX_KERNEL_MEMORY", "1g")  # so that it is put back
+    configured(**{file: f"c.SandboxProvisioner.{text}"})
+    assert run_command(["doctor", "--json", "--memory", "2g"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert words in problem
 
 
 ABSURD = ["--memory", "64t", "--cpus", "4096", "--pids", "4194304", "--files", "1048576", "--tmp", "64t"]

@@ -222,8 +222,8 @@ PLUG = (
         "plug-configuration-of-the-notebook",
         "A configuration file that came with the notebook is not run.",
         f"{_PLUG}/configuration.py",
-        "in reversed(jupyter_config_path()):",
-        'in reversed([".", *jupyter_config_path()]):',
+        "reversed(jupyter_config_path())",
+        'reversed([".", *jupyter_config_path()])',
         within(
             "provisioner/test_configuration.py", "test_the_notebooks_folder_is_not_where_configuration_is"
         ),
