@@ -43,11 +43,13 @@ CANNOT_RUN, NOT_FOUND = 126, 127
 def command(ctx: click.Context, *, command_line: tuple[str, ...]) -> int:
     """Set the environment and become the command."""
     from sandbox_kernel.cli import kernels
-    from sandbox_kernel.cli.walls import require_wall
+    from sandbox_kernel.cli.walls import beyond_reach, require_wall
 
     policy = policy_options.to_environment(policy_options.given(ctx))
     if policy.engine != "auto" or policy.image or policy.runtime:  # else the program may need no wall of ours
         require_wall(policy)
+    for sentence in beyond_reach(policy, policy_options.asked()):
+        _warn(f"warning: {sentence}")
     kernels.sandbox_all_kernels()
     for spec in kernels.installed():
         if spec.provisioner not in (None, kernels.PROVISIONER):

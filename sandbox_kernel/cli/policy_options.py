@@ -159,6 +159,11 @@ def to_environment(settings: Mapping[str, str]) -> Policy:
     return policy
 
 
+def asked() -> frozenset[str]:
+    """Return the fields that options (`to_environment`) and environment set, for kernels that heed those."""
+    return frozenset(layer_from_environment(os.environ).settings)
+
+
 @contextlib.contextmanager
 def naming_options(settings: Mapping[str, str]) -> Iterator[None]:
     """Name the option where what was given as one is refused later: by then it is in the environment.

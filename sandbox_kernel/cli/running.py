@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from nbformat import NotebookNode
@@ -12,6 +12,7 @@ from sandbox_kernel.cli import kernels, policy_options
 from sandbox_kernel.cli.hints import hint
 from sandbox_kernel.cli.places import Places
 from sandbox_kernel.cli.screen import Screen
+from sandbox_kernel.cli.walls import beyond_reach
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import (
     DEFAULT_KERNEL,
@@ -49,7 +50,7 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
     nb = read_notebook(where.notebook) if where.notebook else load_notebook(sys.stdin.buffer, where.name)
     _check_language(nb, where, asked.kernel)
     kernel = asked.kernel or DEFAULT_KERNEL
-    policy = _policy_for(kernel, settings)
+    policy, set_by_somebody = _policy_for(kernel, settings)
     options = RunOptions(
         kernel=kernel,
         directory=where.directory,
@@ -61,6 +62,8 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
         allow_errors=asked.allow_errors,
     )
     screen = Screen(log_output=asked.log_output, quiet=asked.quiet)
+    for sentence in beyond_reach(policy, set_by_somebody):
+        screen.warned(sentence)
     if asked.kernel is None and not asked.quiet:
         _remark_on_kernel(screen, nb)
     job = NotebookRun(nb, where.destination, options, screen)
@@ -92,8 +95,8 @@ def _remark_on_kernel(screen: Screen, nb: NotebookNode) -> None:
         )
 
 
-def _policy_for(kernel: str, settings: Mapping[str, str]) -> Policy:
-    """Return the policy that the run will have; see to it that it will have one.
+def _policy_for(kernel: str, settings: Mapping[str, str]) -> tuple[Policy, Collection[str]]:
+    """Return the policy that the run will have, and what of it somebody has set; see to it that it has one.
 
     :raises NotebookError: there is no such kernel, it would run outside a sandbox, or it has a
         policy of its own, which options cannot change.
@@ -106,14 +109,14 @@ def _policy_for(kernel: str, settings: Mapping[str, str]) -> Policy:
     kernels.sandbox_all_kernels()
     fixed = spec.fixed_policy
     if fixed is None:
-        return policy_options.to_environment(settings)
+        return policy_options.to_environment(settings), policy_options.asked()
     if settings:
         option = policy_options.flags(next(iter(settings)))[0]
         raise NotebookError(
             f"kernel {kernel!r} has a policy of its own, which {option} cannot change; leave it out, "
             "or use another kernel."
         )
-    return fixed
+    return fixed, dict(spec.config) if isinstance(spec.config, Mapping) else ()
 
 
 async def _execute(run: NotebookRun) -> Result:

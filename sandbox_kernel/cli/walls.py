@@ -1,7 +1,12 @@
 """Whether a policy's wall can be built on this machine, before anything is started behind it."""
 
+import os
+from collections.abc import Collection
+
 from sandbox_kernel.errors import LimitUnenforceableError, SandboxError
 from sandbox_kernel.host.engines import choose
+from sandbox_kernel.host.engines.docker.address import at_hand, find_address
+from sandbox_kernel.host.machine import beyond, room_here
 from sandbox_kernel.policy import Policy
 
 
@@ -22,3 +27,22 @@ def missing(policy: Policy) -> str | None:
     except SandboxError as error:
         return str(error)
     return None
+
+
+def beyond_reach(policy: Policy, asked: Collection[str]) -> list[str]:
+    """Return a sentence on each size that was asked for and that this machine does not have.
+
+    No daemon is asked anything. Where sandboxes may be on another machine, nothing is said of this one.
+
+    :param asked: the fields that somebody has set; a profile's own values are no news.
+    """
+    try:
+        address = find_address("podman" if policy.engine == "podman" else "docker", os.environ)
+    except SandboxError:  # whoever starts a sandbox there says it better
+        return []
+    containers = policy.engine in ("docker", "podman") or bool(policy.image or policy.runtime)
+    maybe = containers or (policy.engine == "auto" and at_hand(address))
+    if maybe and address.socket is None:
+        return []
+    sentences = beyond(policy, room_here(), started_here=not maybe)
+    return [sentence for sentence in sentences if sentence.partition(" ")[0] in asked]

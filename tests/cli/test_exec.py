@@ -1,10 +1,15 @@
 """`sandbox-kernel exec`: another program, with its kernels sandboxed."""
 
 import json
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from sandbox_kernel.cli.walls import beyond_reach
+from sandbox_kernel.policy import Policy
 from tests.cli.conftest import Run
 
 SHOW = """
@@ -56,6 +61,39 @@ def test_refusals(sandbox_kernel: Run) -> None:
     done = sandbox_kernel("exec", "--memory", "lots", "--", "touch", "started")
     assert done.returncode == 2
     assert not Path("started").exists()
+
+
+def test_more_than_this_machine_has(sandbox_kernel: Run) -> None:
+    """Sizes that nobody here has are granted, and spoken of; a profile's own are no news."""
+    done = sandbox_kernel("exec", "--memory", "64t", "--", "echo", "started")
+    assert (done.returncode, done.stdout) == (0, "started\n")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("sandbox-kernel: warning: memory is 64 TiB, but this machine has ")
+    assert sandbox_kernel("exec", "--memory", "128m", "true").stderr == ""  # less than the default's tmp
+
+
+@pytest.mark.parametrize(
+    ("policy", "daemon", "told"),
+    [
+        ({"engine": "bubblewrap"}, "tcp://elsewhere:2376", ["memory", "files"]),
+        ({"engine": "docker"}, "tcp://elsewhere:2376", []),
+        ({"engine": "docker"}, "unix:///nowhere/docker.sock", ["memory"]),
+        ({"engine": "auto"}, "tcp://elsewhere:2376", []),
+        ({"engine": "auto"}, "unix:///nowhere/docker.sock", ["memory", "files"]),
+        ({"engine": "auto", "image": "x"}, "unix:///nowhere/docker.sock", ["memory"]),
+        ({"engine": "docker"}, "nonsense", []),
+    ],
+)
+def test_whose_sizes_are_known(
+    policy: dict[str, str], daemon: str, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another machine has is not known here, nor what a daemon may open."""
+    monkeypatch.setenv("DOCKER_HOST", daemon)
+    whole = Policy.from_settings({**policy, "memory": "64t", "files": 1_048_576})
+    sentences = beyond_reach(whole, {"memory", "files"})
+    roomy = resource.getrlimit(resource.RLIMIT_NOFILE)[1] >= whole.files
+    expected = [name for name in told if name != "files" or not roomy]
+    assert [sentence.partition(" is ")[0] for sentence in sentences] == expected
 
 
 def test_an_engine_that_is_not_here(sandbox_kernel: Run) -> None:

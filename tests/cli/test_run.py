@@ -267,8 +267,10 @@ def test_output_in_a_file_progress_on_the_terminal(notebook: Notebook) -> None:
 def test_output_that_is_lost_is_told_of(sandbox_kernel: Run, notebook: Notebook) -> None:
     """What a limit has dropped is said in the terminal, of that cell alone, also when quiet."""
     path = notebook("a.ipynb", "1", "for _ in range(40):\n    print('x' * 100_000, flush=True)", "2")
-    done = sandbox_kernel("run", path, "-q", "--output-limit", "1m")
+    done = sandbox_kernel("run", path, "-q", "--output-limit", "1m", "--memory", "64t")
     assert done.returncode == 0, done.stderr
+    (warning,) = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert "memory is 64 TiB, but this machine has" in warning  # which is said as soon as it is known
     [line] = [line for line in done.stderr.splitlines() if "dropped" in line]
     assert line.startswith("cell 2: ")
     why = "the policy of this kernel allows a cell 1 MiB (--output-limit)"

@@ -31,7 +31,7 @@ def room_here() -> Room:
 
 
 def beyond(policy: Policy, room: Room, *, started_here: bool) -> Iterator[str]:
-    """Yield a sentence on each size of the policy that a sandbox will not have.
+    """Yield a sentence on each size of the policy that a sandbox will not have; it begins with the field.
 
     :param started_here: a sandbox's processes are children of this one, as bubblewrap's are.
     """
