@@ -45,9 +45,11 @@ def command(ctx: click.Context, *, command_line: tuple[str, ...]) -> int:
     from sandbox_kernel.cli import kernels
     from sandbox_kernel.cli.walls import beyond_reach, require_wall
 
-    policy = policy_options.to_environment(policy_options.given(ctx))
+    settings = policy_options.given(ctx)
+    policy = policy_options.to_environment(settings)
     if policy.engine != "auto" or policy.image or policy.runtime:  # else the program may need no wall of ours
-        require_wall(policy)
+        with policy_options.naming_options(settings):
+            require_wall(policy)
     for sentence in beyond_reach(policy, policy_options.asked()):
         _warn(f"warning: {sentence}")
     kernels.sandbox_all_kernels()

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from sandbox_kernel.errors import PolicyError
+from sandbox_kernel.errors import SandboxError
 from sandbox_kernel.policy import (
     ENVIRONMENT_PREFIX,
     FIELD_NAMES,
@@ -22,6 +22,7 @@ from sandbox_kernel.policy import (
     Policy,
     layer_from_environment,
 )
+from sandbox_kernel.policy.fields import split_mount
 
 _SOURCE = "--{option}"
 _LIMITS = ("output", "outputs", "message", "code")
@@ -129,7 +130,8 @@ def given(ctx: click.Context) -> dict[str, str]:
     :raises PolicyError: one of them is not usable.
     """
     settings: dict[str, str] = ctx.meta.get(__name__, {})
-    Policy.from_layers(_layers(settings))
+    with naming_options(settings):
+        Policy.from_layers(_layers(settings))
     return settings
 
 
@@ -146,7 +148,8 @@ def to_environment(settings: Mapping[str, str]) -> Policy:
     :raises PolicyError: the environment's part, or the whole, is not usable.
     """
     below = layer_from_environment(os.environ)
-    policy = Policy.from_layers([below, *_layers(settings)])
+    with naming_options(settings):
+        policy = Policy.from_layers([below, *_layers(settings)])
     if "profile" in settings:  # a profile starts afresh
         for name in below.settings:
             del os.environ[ENVIRONMENT_PREFIX + name.upper()]
@@ -168,16 +171,20 @@ def asked() -> frozenset[str]:
 def naming_options(settings: Mapping[str, str]) -> Iterator[None]:
     """Name the option where what was given as one is refused later: by then it is in the environment.
 
-    :raises PolicyError: as raised within.
+    :raises SandboxError: as raised within.
     """
     try:
         yield
-    except PolicyError as error:
-        raise PolicyError(with_options(str(error), settings)) from error
+    except SandboxError as error:
+        raise type(error)(with_options(str(error), settings)) from error
 
 
 def with_options(sentence: str, settings: Mapping[str, str]) -> str:
-    """Return a refusal with options in the place of the variables that they went into."""
+    """Return a refusal with options in the place of the variables and fields that they went into."""
     for name in settings:
-        sentence = re.sub(rf"\b{ENVIRONMENT_PREFIX}{name.upper()}\b", flags(name)[0], sentence)
-    return sentence
+        named = rf"\b{ENVIRONMENT_PREFIX}{name.upper()}\b(?!=)|'{name}'"
+        sentence = re.sub(named, flags(name)[0], sentence)
+    if "secrets" in settings:
+        sentence = re.sub(r"^The secret(?= \w+ )", "--secret", sentence)
+    paths = (split_mount(entry).path for entry in settings.get("mounts", "").split(",") if entry)
+    return f"--mount: {sentence}" if any(sentence.startswith(f"{path} ") for path in paths) else sentence

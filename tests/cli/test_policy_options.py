@@ -7,8 +7,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from sandbox_kernel.cli.policy_options import HELP, given, policy_options, to_environment
-from sandbox_kernel.errors import PolicyError
+from sandbox_kernel.cli.policy_options import HELP, given, naming_options, policy_options, to_environment
+from sandbox_kernel.errors import PolicyError, WorkspaceError
 from sandbox_kernel.policy import FIELD_NAMES, MiB
 
 
@@ -71,7 +71,9 @@ def test_mounts_may_be_relative(
         (["--mount", "/a/../b"], "--mount:"),
         (["--secret", "1x"], "--secret:"),
         (["--mount", "/a:rx"], "there is no mode 'rx'; after a mount's path comes :ro or :rw"),
+        (["--mount", "a:rx"], "there is no mode 'rx'"),
         (["--profile", "lax"], "--profile: 'lax'"),
+        (["--engine", "bubblewrap", "--image", "x"], "--image is 'x', but the engine is bubblewrap"),
     ],
 )
 def test_refusals_name_the_option(arguments: list[str], words: str) -> None:
@@ -79,6 +81,28 @@ def test_refusals_name_the_option(arguments: list[str], words: str) -> None:
     with pytest.raises(PolicyError) as refusal:
         ask(*arguments)
     assert words in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence", "told"),
+    [
+        (
+            {"memory": "2g"},
+            "SANDBOX_KERNEL_MEMORY asks for 2 GiB; (…, or SANDBOX_KERNEL_MEMORY=1g).",
+            "--memory asks for 2 GiB; (…, or SANDBOX_KERNEL_MEMORY=1g).",
+        ),
+        ({"output": "9m"}, "'output' is 9 MiB, but 'memory' …", "--output-limit is 9 MiB, but 'memory' …"),
+        ({"mounts": "/a:ro,/b c:rw"}, "/b c cannot be opened: …", "--mount: /b c cannot be opened: …"),
+        ({"mounts": "/a:ro"}, "/a/b cannot be opened: …", "/a/b cannot be opened: …"),
+        ({"secrets": "A"}, "The secret A is empty.", "--secret A is empty."),
+        ({}, "The secret A is empty. 'memory'", "The secret A is empty. 'memory'"),
+    ],
+)
+def test_what_is_refused_later_names_the_option(settings: dict[str, str], sentence: str, told: str) -> None:
+    """A refusal by the plug or an engine speaks of variables, fields and paths; people gave options."""
+    with pytest.raises(WorkspaceError) as refusal, naming_options(settings):
+        raise WorkspaceError(sentence)
+    assert str(refusal.value) == told
 
 
 def test_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

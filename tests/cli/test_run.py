@@ -1,6 +1,7 @@
 """`sandbox-kernel run`, as a program, on the real sandbox."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import nbformat
 import pytest
 
 from tests.cli.conftest import PROGRAM, Run, on_terminal
+from tests.daemons.plugin import container_host
 from tests.leftovers import Census
 
 Notebook = Callable[..., Path]
@@ -277,3 +279,17 @@ def test_output_that_is_lost_is_told_of(sandbox_kernel: Run, notebook: Notebook)
     assert line.endswith(f"MiB of output dropped: {why}")
     cells = nbformat.read("a-executed.ipynb", as_version=4).cells
     assert [("output_lost" in cell.metadata.sandbox_kernel) for cell in cells] == [False, True, False]
+
+
+@pytest.mark.parametrize("engine", ["docker", "podman"])
+def test_more_files_than_a_daemon_has(
+    sandbox_kernel: Run, notebook: Notebook, request: pytest.FixtureRequest, engine: str
+) -> None:
+    """Where a daemon may not grant as many, the option is refused in a sentence of ours."""
+    host = container_host(request, engine)
+    environment = {**os.environ, "DOCKER_HOST": host, "CONTAINER_HOST": host}
+    options = ["--engine", engine, "--files", "1048576"]
+    done = sandbox_kernel("run", notebook("a.ipynb", "1"), "-q", *options, env=environment)
+    assert "rlimit" not in done.stderr
+    refusal = "sandbox-kernel: --files is 1048576, but"
+    assert done.returncode == 0 or (done.returncode == 2 and done.stderr.startswith(refusal)), done.stderr

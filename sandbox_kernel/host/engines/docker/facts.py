@@ -3,6 +3,8 @@
 import os
 import re
 import resource
+import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -26,6 +28,14 @@ _SHIMS_SINCE: Final = 23
 """Dockers from this version on take such a name without having been told of it."""
 
 _MOST_PIDS: Final = Path("/proc/sys/kernel/pid_max")
+_MOST_FILES: Final = Path("/proc/sys/fs/nr_open")
+_CREDENTIALS: Final = struct.Struct("3i")
+"""Who is at the other end of a socket: process, user, group (ucred)."""
+_CAP_SYS_RESOURCE: Final = 24
+_PATIENCE: Final = 5.0
+"""Seconds for who has just answered to take one more connection."""
+_RIGHTS: Final = re.compile(r"^CapEff:\s*([0-9a-f]+)$", re.MULTILINE)
+_OPEN_FILES: Final = re.compile(r"^Max open files\s+\S+\s+(\d+|unlimited)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,8 @@ class Facts:
     """How many there are; a limit beyond is kept by nature, and refused by Docker."""
     cgroups: str
     """The version of control groups: "1" or "2"."""
+    files: int | None = None
+    """What it can let a process have open; None where it is on another machine, or does not show it."""
     confined: bool = False
     """Whether AppArmor or SELinux confines its containers."""
     components: Mapping[str, str] = field(default_factory=dict)
@@ -121,6 +133,7 @@ def read_facts(address: Address, version: Mapping[str, Any], info: Mapping[str, 
         processes=_processes() if same else None,
         processors=int(info.get("NCPU") or 0),
         cgroups=str(info.get("CgroupVersion") or "1"),
+        files=most_files(address.socket, rootless=rootless) if local and address.socket else None,
         confined=any("apparmor" in option or "selinux" in option for option in options),
         components={
             str(part.get("Name", "")): str(part.get("Version", ""))
@@ -143,6 +156,28 @@ def _processes() -> int:
     most = int(_MOST_PIDS.read_text(encoding="ascii"))
     hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     return most if hard == resource.RLIM_INFINITY else min(hard, most)
+
+
+def most_files(path: str, *, rootless: bool) -> int | None:
+    """Return how many files who listens at a socket can let a process have open; None if it is not seen.
+
+    Without the right to raise limits (and in a user namespace it is no such right), that is its own limit.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_PATIENCE)
+            connection.connect(path)
+            peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        process = Path("/proc", str(_CREDENTIALS.unpack(peer)[0]))
+        status, limits = (process.joinpath(name).read_text("ascii") for name in ("status", "limits"))
+        most = int(_MOST_FILES.read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+    rights, own = _RIGHTS.search(status), _OPEN_FILES.search(limits)
+    if rights is None or own is None:
+        return None
+    raises = bool(int(rights[1], 16) >> _CAP_SYS_RESOURCE & 1) and not rootless
+    return most if raises or own[1] == "unlimited" else min(most, int(own[1]))
 
 
 MISLEADING: Final = frozenset({"exitCode", "containerExitCode", "signal", "execID"})

@@ -34,11 +34,23 @@ def require_limits(policy: Policy, facts: Facts) -> None:
             raise LimitUnenforceableError(
                 f"{facts.product} here cannot {what}, and would run without; {advice}."
             )
+    _require_files(policy, facts)
     if policy.runtime and not facts.has_runtime(policy.runtime):
         usual = [name for name in facts.runtimes if not name.startswith("io.containerd.")]
         raise EngineUnavailableError(
             f"{facts.product} here has no runtime {policy.runtime}, only {', '.join(usual)}; "
             f"{_how_to_get(policy.runtime, facts)}."
+        )
+
+
+def _require_files(policy: Policy, facts: Facts) -> None:
+    """Refuse more open files than the daemon may grant: it would say so itself, in words of its own."""
+    if facts.is_gvisor(policy.runtime) or facts.is_kata(policy.runtime):  # their own kernels count
+        return
+    if facts.files is not None and policy.files > facts.files:
+        raise LimitUnenforceableError(
+            f"'files' is {policy.files}, but {facts.product} here may let a process open at most "
+            f"{facts.files}: ask for no more, or start the daemon with a higher limit (LimitNOFILE)."
         )
 
 

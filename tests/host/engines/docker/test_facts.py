@@ -1,9 +1,12 @@
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from sandbox_kernel.host.engines.docker.address import Address
-from sandbox_kernel.host.engines.docker.facts import read_facts, read_image
+from sandbox_kernel.host.engines.docker.facts import most_files, read_facts, read_image
 from tests.host.engines.docker.machines import facts
 
 HERE = Address("docker", "unix:///run/d.sock", "tests")
@@ -36,6 +39,30 @@ def test_an_ordinary_daemon():
     assert facts.runtimes == ("runc", "runsc")
     assert facts.confined
     assert [facts.is_gvisor(name) for name in ("runsc", "/usr/bin/runsc-kvm", None)] == [True, True, False]
+
+
+LISTENING = """
+import resource, socket, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (150, 150))
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(sys.argv[1])
+listening.listen()
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_how_many_files_a_daemon_may_grant(tmp_path):
+    """It is its own limit, but for who may raise limits: then it is the kernel's."""
+    path = str(tmp_path / "d.sock")
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENING, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as daemon:
+        daemon.stdout.readline()
+        assert most_files(path, rootless=True) == 150
+        assert most_files(path, rootless=False) in (150, int(Path("/proc/sys/fs/nr_open").read_text()))
+        daemon.stdin.close()
+    assert most_files(path, rootless=True) is None  # nobody listens there any more
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,16 @@ def test_a_missing_runtime_is_named_with_how_to_get_it(runtime, here, words):
         require_limits(Policy(engine="docker", runtime=runtime), facts(**here))
 
 
+def test_more_files_than_the_daemon_may_grant_are_refused():
+    """The most is named; who is not seen, or has a kernel for it of its own, is asked."""
+    policy = Policy(engine="docker", files=1001)
+    with pytest.raises(LimitUnenforceableError, match=r"'files' is 1001, .+ at most 1000:"):
+        require_limits(policy, facts(files=1000))
+    for here in ({"files": 1001}, {"files": None}):
+        require_limits(policy, facts(**here))
+    require_limits(Policy(engine="docker", files=1001, runtime="runsc"), facts(files=1000))
+
+
 def test_kata_has_a_kernel_of_its_own():
     """In a virtual machine; so says the line on system calls."""
     found = entries(Policy(engine="docker", runtime="kata"), runtimes=("kata", "runc"))
