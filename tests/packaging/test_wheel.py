@@ -59,9 +59,9 @@ def test_nothing_else(names: set[str]) -> None:
 @pytest.mark.timeout(300)
 def test_clean_environment(wheel: Path, tmp_path: Path) -> None:
     """Installed alone, the package brings all that it needs to list its kernel and to run a notebook."""
-    do(sys.executable, "-m", "venv", tmp_path / "venv")
+    do(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
     bin_ = tmp_path / "venv" / "bin"
-    do(bin_ / "pip", "install", "--quiet", wheel)
+    do(sys.executable, "-m", "pip", "--python", bin_ / "python", "install", "--quiet", wheel)
     specs = json.loads(do(bin_ / "jupyter", "kernelspec", "list", "--json"))["kernelspecs"]
     assert specs["sandboxed-python"]["spec"]["display_name"] == "Sandboxed Python"
     cell = nbformat.v4.new_code_cell("import platform; print('hello from', platform.node())")
