@@ -7,26 +7,32 @@ so it does not fail the run. What fails alone, too, does, and so do more than MO
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FAILED = 1  # how pytest exits when tests ran and some failed
+RECORD = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
+"""Which tests have failed; what the cache has beside it, such as other projects' suites, is kept."""
 MOST = 5  # of some four thousand; more is no accident
 
 
 def pytest(*options: str) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", *options], cwd=ROOT, check=False).returncode
+    # Thousands of processes import what is here: it is compiled once, whatever is usual on this machine.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-m", "pytest", *options]
+    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
 
 
 def failures() -> list[str]:
-    record = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
-    return sorted(json.loads(record.read_text())) if record.exists() else []
+    return sorted(json.loads(RECORD.read_text())) if RECORD.exists() else []
 
 
 def main(options: list[str]) -> int:
-    status = pytest("--cache-clear", *options)
+    RECORD.unlink(missing_ok=True)
+    status = pytest(*options)
     failed = failures()
     if status != FAILED or not 0 < len(failed) <= MOST:
         return status

@@ -5,6 +5,8 @@ nbclient's tests come in its source distribution, which is fetched once for the 
 version and kept in pytest's cache.
 """
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,10 +14,11 @@ import sys
 import tarfile
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path, PurePosixPath
 
 INNER = Path(__file__).parent / "inner"
+OURS = "sandbox-kernel"
 PLAIN, SANDBOXED, DOCKER = "plain", "sandboxed", "docker"
 NOBODY = 65534
 """Whose the files are that a container of root's is to write: it runs as their owner."""
@@ -99,6 +102,39 @@ class Suite:
                 "SANDBOX_KERNEL_MOUNTS": f"{work / 'tmp'}:rw",
             }
         return environment
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How suites end with plain kernels, which nothing of ours has to do with: from run to run of the tests.
+
+    It is kept only after a comparison that had no doubts, and known by all that it comes of: the suite, the
+    interpreter and every package but ours.
+    """
+
+    directory: Path
+
+    def load(self, suite: Suite) -> Outcomes | None:
+        """Return how a suite has ended, None if that is not known."""
+        path = self._path(suite)
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def save(self, suite: Suite, outcomes: Outcomes) -> None:
+        """Keep it, and forget what was kept of other environments."""
+        path = self._path(suite)
+        for old in self.directory.glob(f"plain-{suite.name}-*"):
+            old.unlink(missing_ok=True)
+        new = path.with_name(f"new-{path.name}")
+        new.write_text(json.dumps(outcomes))
+        new.rename(path)
+
+    def _path(self, suite: Suite) -> Path:
+        packages = sorted(f"{each.name} {each.version}" for each in distributions() if each.name != OURS)
+        digest = hashlib.sha256("\n".join([sys.version, str(os.geteuid()), *packages]).encode())
+        for folder in (suite.source, INNER):
+            for file in sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".ipynb"}):
+                digest.update(str(file.relative_to(folder)).encode() + file.read_bytes())
+        return self.directory / f"plain-{suite.name}-{digest.hexdigest()[:16]}.json"
 
 
 def kernel_protocol() -> Suite:
