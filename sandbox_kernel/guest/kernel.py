@@ -13,12 +13,14 @@ import resource
 import signal
 import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING, Callable, NamedTuple
+from typing import TYPE_CHECKING, Callable, Iterator, NamedTuple
 
+from sandbox_kernel.guest.nursery import StillbornError
 from sandbox_kernel.guest.profile import write_profile
 from sandbox_kernel.wire.supervision import SECRETS
 
 if TYPE_CHECKING:
+    from sandbox_kernel.guest.nursery import Nursery
     from sandbox_kernel.wire import Start
 
 MAX_SOCKET_PATH = 107
@@ -52,12 +54,13 @@ def exit_of(status: int, usage: resource.struct_rusage) -> Exit:
 class Kernel:
     """A running kernel, as its parent knows it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], output: int) -> None:
-        self.pid = process.pid
+    def __init__(self, pid: int, output: int, process: subprocess.Popen[bytes] | None) -> None:
+        self.pid = pid
         self.output = output
         """What it writes to its standard output and error; does not block."""
         self.exit: Exit | None = None
         self._process = process
+        """None: it was not started by us, but is our child all the same."""
 
     def __repr__(self) -> str:
         return f"<Kernel {self.pid} {self.exit or 'running'}>"
@@ -71,38 +74,65 @@ class Kernel:
     def ended(self, how: Exit) -> None:
         """Note that it was reaped; its process id may now mean something else."""
         self.exit = how
-        self._process.returncode = how.returncode
+        if self._process:
+            self._process.returncode = how.returncode
 
 
-def start(order: Start, prepare: Callable[[], None]) -> Kernel:
-    """Start the kernel; `prepare` is called in its process just before it becomes the kernel.
+def start(
+    order: Start, prepare: Callable[[], None], nursery: Nursery | None = None
+) -> tuple[Kernel, str]:
+    """Start the kernel; return it, and why it could not be forked where that was meant to be.
+
+    `prepare` is called in its process just before it becomes the kernel, if it is started here.
 
     :raises UnstartableError: the command cannot be executed, or a path does not fit.
     """
     read, write = os.pipe()  # close-on-exec, as all that Python opens
+    complaint = ""
     try:
         connection_file = _write_connection_file(order)
         _write_secrets(order)
         if "IPYTHONDIR" in order.env:
             write_profile(order.env["IPYTHONDIR"])
-        process = subprocess.Popen(
-            [each.replace("{connection_file}", connection_file) for each in order.argv],
-            env={**order.env, "JPY_PARENT_PID": "1"},  # 1: ipykernel watches no parent, and is quiet
-            cwd=order.cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=write,
-            stderr=write,
-            start_new_session=True,
-            preexec_fn=prepare,  # noqa: PLW1509 - PID 1 has one thread; the double takes the risk
-        )
+        # 1: ipykernel watches no parent, and is quiet
+        order = order._replace(env={**order.env, "JPY_PARENT_PID": "1"})
+        argv = [each.replace("{connection_file}", connection_file) for each in order.argv]
+        forked, complaint = _forked(order, argv, write, nursery)
+        process = None if forked else _started(order, argv, write, prepare)
     except (OSError, subprocess.SubprocessError) as error:
         os.close(read)
         raise UnstartableError(f"The kernel's command cannot be started: {error}.") from error
     finally:
         os.close(write)
     os.set_blocking(read, False)
-    _prefer_for_oom(process.pid)
-    return Kernel(process, read)
+    pid = process.pid if process else forked
+    _prefer_for_oom(pid)
+    return Kernel(pid, read, process), complaint
+
+
+def _forked(order: Start, argv: list[str], output: int, nursery: Nursery | None) -> tuple[int, str]:
+    """Return the number of a kernel that was forked outside and is ours now, or 0 and why there is none."""
+    if nursery is None:
+        return 0, ""
+    try:
+        return nursery.take(order, argv, list(limits(order)), output), ""
+    except StillbornError as error:
+        return 0, str(error)
+
+
+def _started(
+    order: Start, argv: list[str], output: int, prepare: Callable[[], None]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        argv,
+        env=order.env,
+        cwd=order.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+        preexec_fn=prepare,  # noqa: PLW1509 - PID 1 has one thread; the double takes the risk
+    )
 
 
 def socket_prefix(runtime_dir: str) -> str:
@@ -115,19 +145,20 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def limits(order: Start) -> Iterator[tuple[int, int]]:
+    """Yield the kernel's resource limits, kind and value, as far as we may set them."""
+    most = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: order.files}
+    if order.pids is not None:
+        most[resource.RLIMIT_NPROC] = order.pids
+    for what, limit in most.items():
+        hard = resource.getrlimit(what)[1]
+        yield what, limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+
+
 def limit_resources(order: Start) -> None:
     """Set what the kernel and all its children are bound by; runs in the child."""
-    _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_NOFILE, order.files)
-    if order.pids is not None:
-        _lower(resource.RLIMIT_NPROC, order.pids)
-
-
-def _lower(what: int, limit: int) -> None:
-    hard = resource.getrlimit(what)[1]
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(what, (limit, limit))
+    for what, limit in limits(order):
+        resource.setrlimit(what, (limit, limit))
 
 
 def _write_connection_file(order: Start) -> str:

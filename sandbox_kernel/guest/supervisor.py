@@ -12,6 +12,7 @@ from __future__ import annotations
 import select
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sandbox_kernel import __version__
 from sandbox_kernel.guest import kernel as kernels
@@ -31,13 +32,18 @@ from sandbox_kernel.wire import (
     decode,
 )
 
+if TYPE_CHECKING:
+    from sandbox_kernel.guest.nursery import Nursery
+
 FAREWELL_SECONDS = 5.0
 """How long the host may read nothing of what the guest still has to say. A host that lives
 reads without pause; one that hangs must not keep a dead sandbox's memory."""
 
 
-def run(stdin: int, stdout: int, *, as_init: bool) -> int:
+def run(stdin: int, stdout: int, *, as_init: bool, nursery: Nursery | None = None) -> int:
     """Serve one kernel, with the host at the other end of the two descriptors; close them.
+
+    From the nursery, a kernel is taken that was forked elsewhere; if there is none, one is started.
 
     As init, this must be PID 1 of its own pid namespace, in its main thread. Otherwise it
     leaves the process it runs in alone: no handlers, no limits, no children but its own.
@@ -49,7 +55,7 @@ def run(stdin: int, stdout: int, *, as_init: bool) -> int:
     tunnel = Tunnel(stdin, stdout)
     life: Life = Init() if as_init else Lodger()
     try:
-        _serve(tunnel, life)
+        _serve(tunnel, life, nursery)
     except HostGoneError:
         return 0
     except RemoteProtocolError as error:
@@ -61,17 +67,19 @@ def run(stdin: int, stdout: int, *, as_init: bool) -> int:
     return 0
 
 
-def _serve(tunnel: Tunnel, life: Life) -> None:
+def _serve(tunnel: Tunnel, life: Life, nursery: Nursery | None) -> None:
     tunnel.tell(Hello(WIRE_VERSION, __version__, ".".join(map(str, sys.version_info[:3])), visible_limits()))
     order, early = _await_start(tunnel, life)
     try:
-        kernel = kernels.start(order, partial(life.prepare, order))
+        kernel, complaint = kernels.start(order, partial(life.prepare, order), nursery)
     except kernels.UnstartableError as error:
         tunnel.tell(Log(f"{error}\n"))
         tunnel.tell(KernelExit(kernels.CANNOT_EXECUTE, 0, 0.0))
         _say_farewell(tunnel)
         return
     life.watch(kernel)
+    if complaint:
+        tunnel.tell(Log(f"The kernel could not be forked, and was started the usual way: {complaint}\n"))
 
     # Now, while the kernel loads: pyzmq takes as long to import as all of the above.
     from sandbox_kernel.guest.service import Service  # noqa: PLC0415 - see above

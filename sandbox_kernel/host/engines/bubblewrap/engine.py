@@ -14,11 +14,12 @@ from typing import Final
 
 import sandbox_kernel
 from sandbox_kernel.host.engines.base import Enforcement, Launch
+from sandbox_kernel.host.engines.bubblewrap.birth import Birth, recipe_of, walls_of
 from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap, find_bubblewrap
 from sandbox_kernel.host.engines.bubblewrap.command import command, guest_command
 from sandbox_kernel.host.engines.bubblewrap.descriptors import Descriptors, descriptors
 from sandbox_kernel.host.engines.bubblewrap.identity import Identity, identity_for, trial_identity
-from sandbox_kernel.host.engines.bubblewrap.landlock import abi, ruleset, within
+from sandbox_kernel.host.engines.bubblewrap.landlock import Ruleset, abi, ruleset, within
 from sandbox_kernel.host.engines.bubblewrap.launch import STAGED, Started, open_for_root, open_for_user
 from sandbox_kernel.host.engines.bubblewrap.layout import SECOND_WALL, Facts, build
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits, LimitPlan, orphans, plan_limits
@@ -79,13 +80,16 @@ class BubblewrapEngine:
 
     def start(self, policy: Policy, launch: Launch) -> BubblewrapProcess:
         """Start the guest behind the wall; see `Engine.start`."""
-        return start_command(policy, launch, guest_command)
+        return start_command(policy, launch, guest_command, fork=True)
 
 
 def start_command(
-    policy: Policy, launch: Launch, inner: Callable[[Interpreter], list[str]]
+    policy: Policy, launch: Launch, inner: Callable[[Interpreter], list[str]], *, fork: bool = False
 ) -> BubblewrapProcess:
-    """Start what `inner` returns for our interpreter as PID 1; raises as `Engine.start`."""
+    """Start what `inner` returns for our interpreter as PID 1; raises as `Engine.start`.
+
+    :param fork: whether it can take a kernel that was forked from a template.
+    """
     who = identity_for(launch.name)
     wall = find_bubblewrap(trial_identity())
     limits = plan_limits(policy)
@@ -106,18 +110,20 @@ def start_command(
         )
         steps = build(policy, facts)
         message = _start_message(policy, launch, kernels, limits)
+        landlock = ruleset(steps, abi())
+        recipe = recipe_of(policy, launch, message, kernels.user_base, who) if fork else None
         with descriptors() as held:
-            started, word = _prepare(
-                wall, who, steps, opened, _behind_two_walls(steps, ours, inner(ours)), held
-            )
-            return _let_go(started, word, limits, launch.name, message)
+            birth = Birth(recipe, walls_of(wall, who, landlock), held)
+            with contextlib.closing(birth):
+                within_walls = _behind_two_walls(landlock, ours, [*inner(ours), *birth.words])
+                started, word = _prepare(wall, who, steps, opened, within_walls, held)
+                return _let_go(started, word, limits, launch.name, message, birth)
     finally:
         close_all(opened)
 
 
-def _behind_two_walls(steps: Sequence[Operation], ours: Interpreter, inner: Sequence[str]) -> Sequence[str]:
+def _behind_two_walls(walls: Ruleset | None, ours: Interpreter, inner: Sequence[str]) -> Sequence[str]:
     """Return what raises Landlock's wall and then becomes `inner`; without Landlock, `inner` itself."""
-    walls = ruleset(steps, abi())
     return inner if walls is None else within(walls, abi(), SECOND_WALL, ours.executable, inner)
 
 
@@ -141,12 +147,18 @@ def _prepare(
 
 
 def _let_go(
-    started: Started, word: Callable[[], None], limits: LimitPlan, name: str, message: Start
+    started: Started,
+    word: Callable[[], None],
+    limits: LimitPlan,
+    name: str,
+    message: Start,
+    birth: Birth,
 ) -> BubblewrapProcess:
     """Put the waiting process under its limits and give it the word; on failure leave nothing."""
     applied: AppliedLimits | None = None
     try:
         applied = limits.apply(started.process.pid, name)
+        birth.let_go(applied)
         word()
         return BubblewrapProcess(started, applied, message)
     except BaseException:

@@ -10,6 +10,7 @@ from typing import Final
 from sandbox_kernel.host.engines.base import Pipes, Usage
 from sandbox_kernel.host.engines.bubblewrap.launch import Started
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits
+from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES
 from sandbox_kernel.wire import Start
 
 PATIENCE: Final = 10.0
@@ -30,6 +31,7 @@ class BubblewrapProcess(Pipes):
         self._handle = os.pidfd_open(self.pid)
         self._closing = threading.Lock()
         self._last: Usage | None = None
+        TEMPLATES.entered()
 
     def __repr__(self) -> str:
         """Show what a person needs at three in the morning."""
@@ -64,3 +66,4 @@ class BubblewrapProcess(Pipes):
             self._handle = -1
         for fd in (self.stdin, self.stdout, self.stderr):
             os.close(fd)
+        TEMPLATES.left()

@@ -71,6 +71,11 @@ class Cgroup1Hold:
         self._groups = groups
         self._last = Usage()
 
+    def admit(self, pid: int) -> None:
+        """Move it into the groups."""
+        for directory in self.paths():
+            group.move(pid, directory)
+
     def paths(self) -> list[Path]:
         """Return the groups' directories that exist or should."""
         return sorted(set(self._groups.values()))

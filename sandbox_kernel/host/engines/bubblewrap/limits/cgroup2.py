@@ -9,6 +9,7 @@ the whole session along.
 """
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox_kernel.host.engines.base import Enforcement, Usage
@@ -42,7 +43,7 @@ class Cgroup2:
         with group.made([directory]):
             set_limits(directory, self._kept, self._limits)
             self._subtree.move(pid, directory)
-        return Cgroup2Hold(directory)
+        return Cgroup2Hold(directory, self._subtree.move)
 
 
 def set_limits(directory: Path, kept: frozenset[str], limits: Limits) -> None:
@@ -63,10 +64,15 @@ def set_limits(directory: Path, kept: frozenset[str], limits: Limits) -> None:
 class Cgroup2Hold:
     """A sandbox in its group."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, move: Callable[[int, Path], None] = group.move) -> None:
         self._directory = directory
+        self._move = move
         self._last = Usage()
         self._peak = 0
+
+    def admit(self, pid: int) -> None:
+        """Move it into the group."""
+        self._move(pid, self._directory)
 
     def paths(self) -> list[Path]:
         """Return the group's directory."""

@@ -24,6 +24,12 @@ class Limits:
 class Hold(Protocol):
     """A sandbox whose limits are in force."""
 
+    def admit(self, pid: int) -> None:
+        """Put a process from elsewhere under them, before it becomes one of the sandbox's.
+
+        :raises LimitUnenforceableError: it has ended, or the machine refuses.
+        """
+
     def usage(self) -> Usage:
         """Return what was counted, zeros for what is not counted here; also valid after `release`."""
 

@@ -69,6 +69,16 @@ class AppliedLimits:
     def __repr__(self) -> str:
         return f"<AppliedLimits {', '.join(type(hold).__name__ for hold in self._holds)}>"
 
+    def admit(self, pid: int) -> None:
+        """Put one more process, and all that will descend from it, under the same limits.
+
+        It must be single and waiting, and end up among the descendants of the first.
+
+        :raises LimitUnenforceableError: it has ended, or the machine refuses.
+        """
+        for hold in self._holds:
+            hold.admit(pid)
+
     def usage(self) -> Usage:
         """Return what was counted; also valid after `release`."""
         counts = [hold.usage() for hold in self._holds]

@@ -99,6 +99,9 @@ class WatchdogHold:
         self.name = name
         self._last = Usage()
 
+    def admit(self, pid: int) -> None:
+        """Do nothing: once it has entered the sandbox, it is among those that are watched."""
+
     def paths(self) -> list[Path]:
         """Return nothing: a watchdog leaves nothing behind."""
         return []

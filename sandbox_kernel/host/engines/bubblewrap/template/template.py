@@ -1,0 +1,159 @@
+"""One template, as its host knows it: how it is started, asked for a fork, and ended.
+
+It is an ordinary child of this process, outside of every wall, and runs nothing but our own
+interpreter's packages: the very code that this process itself may import. Nobody's secrets, no
+notebook's folder and no sandbox's name ever reach it.
+"""
+
+import contextlib
+import marshal
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+BEGIN: Final = str(Path(__file__).with_name("begin.py"))
+PROGRAM: Final = str(Path(__file__).with_name("program"))
+
+READY: Final = b"ready"
+
+PATIENCE: Final = 30.0
+"""Seconds for a template's imports; large libraries on a busy machine take some."""
+
+MOST: Final = 4096
+"""Bytes of an answer: a number, or a sentence."""
+
+
+class TemplateError(Exception):
+    """A template cannot be used; the message says why, for a log. The launch goes another way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What a forked kernel must know to end up behind the same walls as PID 1."""
+
+    uid: int | None
+    """Who to become, where root starts it."""
+    namespaces: int
+    """CLONE_NEW…, of PID 1's namespaces to enter."""
+    landlock: tuple[bytes, list[tuple[str, int]]] | None
+    seccomp: bytes
+
+    def written(self) -> bytes:
+        """Return it as the template reads it."""
+        return marshal.dumps(
+            {
+                "uid": self.uid,
+                "namespaces": self.namespaces,
+                "landlock": self.landlock,
+                "seccomp": self.seccomp,
+            }
+        )
+
+
+@dataclass(slots=True)
+class Forked:
+    """A process that waits for the word to enter a sandbox. It ends when this is closed without."""
+
+    pid: int
+    word: int
+
+    def go(self) -> None:
+        """Let it enter; it has been put under the sandbox's limits."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended: the guest hears of it
+            os.write(self.word, b"g")
+
+    def close(self) -> None:
+        """Close our end."""
+        os.close(self.word)
+
+
+class Template:
+    """A process that forks kernels. Not for use by two threads at a time."""
+
+    def __init__(self, argv: tuple[str, ...], env: Mapping[str, str], modules: tuple[str, ...], uid: int | None):
+        """Start it; it is ready when `await_ready` returns.
+
+        :param argv: the kernel's own words, as they are inside.
+        :param uid: who imports, where this process is root.
+        :raises TemplateError: no process can be started.
+        """
+        self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._control.settimeout(PATIENCE)
+        output, written = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", BEGIN, str(far.fileno()), str(output), PROGRAM, *argv],
+                stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=env, cwd="/",
+                pass_fds=(far.fileno(), output), start_new_session=True,
+            )  # fmt: skip
+            self._control.send(marshal.dumps({"modules": list(modules), "uid": uid}))
+        except OSError as error:
+            self._control.close()
+            raise TemplateError(f"no process can be started: {error.strerror}") from error
+        finally:
+            far.close()
+            os.close(output)
+            os.close(written)
+
+    def __repr__(self) -> str:
+        return f"<Template {self._process.pid}>"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def await_ready(self) -> None:
+        """Return when it has imported everything.
+
+        :raises TemplateError: it cannot be used.
+        """
+        answer = self._answer()
+        if answer != READY:
+            raise TemplateError(answer.decode(errors="replace"))
+
+    def fork(self, walls: Walls, nursery: int) -> Forked:
+        """Return a new process of it.
+
+        :param nursery: a socket to the guest, of which the process gets a copy.
+        :raises TemplateError: it has ended, or has no room for a process.
+        """
+        reader, writer = os.pipe()
+        try:
+            socket.send_fds(self._control, [walls.written()], [nursery, reader])
+            answer = self._answer()
+            if not answer.isdigit():
+                raise TemplateError(answer.decode(errors="replace"))
+        except BaseException as error:
+            os.close(writer)
+            if isinstance(error, OSError):
+                raise TemplateError(f"it does not listen: {error}") from error
+            raise
+        finally:
+            os.close(reader)
+        return Forked(int(answer), writer)
+
+    def close(self) -> None:
+        """End it, and return when it is gone. What it has forked lives on."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+    def abandon(self) -> None:
+        """In a forked child: let go of what would keep it alive after its owner, the parent."""
+        self._control.close()
+        self._process.returncode = 0  # not ours to wait for
+
+    def _answer(self) -> bytes:
+        try:
+            answer = self._control.recv(MOST)
+        except OSError as error:
+            raise TemplateError(f"it does not answer: {error}") from error
+        if not answer:
+            raise TemplateError(f"it has ended with status {self._process.wait()}")
+        return answer

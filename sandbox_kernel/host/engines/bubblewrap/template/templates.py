@@ -1,0 +1,204 @@
+"""The templates of this process: one for each kind of kernel that is started often."""
+
+import atexit
+import contextlib
+import logging
+import os
+import re
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sandbox_kernel.host.audit import fingerprint
+from sandbox_kernel.host.engines.bubblewrap.template.template import Forked, Template, TemplateError, Walls
+
+log = logging.getLogger(__name__)
+
+LAUNCHES: Final = 2
+"""So many launches of a kind make another one likely: a script that runs one notebook pays nothing."""
+
+MOST: Final = 4
+"""Templates that are kept: each has the memory of an idle kernel, of which its forks save as much."""
+
+UNUSED: Final = 2.0
+"""Seconds that templates are kept after the last sandbox: a batch has begun the next by then."""
+
+MAX_KINDS: Final = 64
+"""Kinds of launches that are remembered."""
+
+FAILURES: Final = 3
+"""After so many of one kind no other is tried: something is wrong with it that does not pass."""
+
+_LAUNCHER: Final = ("-m", "ipykernel_launcher")
+_OPTION: Final = re.compile(r"-X\w+(=\w+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that kernels forked from one template have in common."""
+
+    argv: tuple[str, ...]
+    """The kernel's own words, as they are inside: with the path of its connection file."""
+    env: tuple[tuple[str, str], ...]
+    modules: tuple[str, ...]
+    """What is imported besides what a kernel needs."""
+    packages: str
+    """Says when something was installed or removed."""
+    uid: int | None
+    """Who imports, where this process is root."""
+
+
+def recipe_for(
+    argv: Sequence[str], env: Mapping[str, str], modules: tuple[str, ...], uid: int | None
+) -> Recipe | None:
+    """Return what a template of these kernels is made of; None: such kernels are not forked.
+
+    :param argv: the kernel's command, of our own interpreter or another.
+    """
+    options = argv[1:]
+    while options and _OPTION.fullmatch(options[0]):
+        options = options[1:]
+    if argv[0] != sys.executable or tuple(options[:2]) != _LAUNCHER:
+        return None
+    packages = fingerprint(argv[0])
+    if packages is None:
+        return None
+    return Recipe(tuple(argv), tuple(sorted(env.items())), modules, packages, uid)
+
+
+class _Slot:
+    """The template of one recipe, to be used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.template: Template | None = None
+        self.launches = 0
+        self.failures = 0
+        self.dropped = False
+
+    def close(self, *, for_good: bool = False) -> None:
+        with self.lock:
+            template, self.template = self.template, None
+            self.dropped = self.dropped or for_good
+        if template:
+            template.close()
+
+
+    def failed(self, error: TemplateError) -> None:
+        """Drop the template; say so once."""
+        self.failures += 1
+        template, self.template = self.template, None
+        if template:
+            template.close()
+        if self.failures == 1:
+            log.warning("A kernel could not be forked, and starts the usual way: its template failed: %s.", error)
+
+
+def _started(recipe: Recipe) -> Template:
+    template = Template(recipe.argv, dict(recipe.env), recipe.modules, recipe.uid)
+    try:
+        template.await_ready()
+    except TemplateError:
+        template.close()
+        raise
+    return template
+
+
+class Templates:
+    """A bounded number of templates. All methods may be called from any thread."""
+
+    def __init__(self) -> None:
+        self.allowed = True
+        """Whether kernels are forked at all."""
+        self._lock = threading.Lock()
+        self._slots: OrderedDict[Recipe, _Slot] = OrderedDict()
+        self._sandboxes = 0
+        self._leaving: threading.Timer | None = None
+
+    def __repr__(self) -> str:
+        return f"<Templates {[slot.template for slot in self._slots.values() if slot.template]}>"
+
+    def fork(self, recipe: Recipe, walls: Walls, nursery: int) -> Forked | None:
+        """Return a process that waits to become a kernel; None: the guest is to start one itself.
+
+        :param nursery: a socket to the guest.
+        """
+        slot, over = self._slot(recipe)
+        for each in over:
+            each.close(for_good=True)
+        with slot.lock:
+            slot.launches += 1
+            if slot.launches < LAUNCHES or slot.failures >= FAILURES or slot.dropped:
+                return None
+            try:
+                slot.template = slot.template or _started(recipe)
+                return slot.template.fork(walls, nursery)
+            except TemplateError as error:
+                slot.failed(error)
+                return None
+
+    def _slot(self, recipe: Recipe) -> tuple[_Slot, list[_Slot]]:
+        """Return the recipe's slot, and those whose templates are too many or of packages that have changed."""
+        with self._lock:
+            slot = self._slots.pop(recipe, None) or _Slot()
+            stale = [
+                other
+                for other in self._slots
+                if other.argv == recipe.argv and other.packages != recipe.packages
+            ]
+            over = [self._slots.pop(other) for other in stale]
+            self._slots[recipe] = slot
+            if len(self._slots) > MAX_KINDS:
+                over.append(self._slots.popitem(last=False)[1])
+            kept = [other for other in self._slots.values() if other.template or other is slot]
+            return slot, over + kept[:-MOST]
+
+    def entered(self) -> None:
+        """Note that there is one sandbox more."""
+        with self._lock:
+            self._sandboxes += 1
+
+    def left(self) -> None:
+        """Note that one has ended: without any, templates are of no use for long."""
+        with self._lock:
+            self._sandboxes -= 1
+            used = any(slot.template for slot in self._slots.values())
+            if self._sandboxes or not used or self._leaving:
+                return
+            self._leaving = threading.Timer(UNUSED, self._rest_if_unused)
+            self._leaving.daemon = True
+            with contextlib.suppress(RuntimeError):  # at the interpreter's end, which ends them as well
+                self._leaving.start()
+
+    def _rest_if_unused(self) -> None:
+        with self._lock:
+            self._leaving = None
+            if self._sandboxes:
+                return
+        self.rest()
+
+    def rest(self) -> None:
+        """End all templates and return when they are gone. The next launch of a kind starts one again."""
+        with self._lock:
+            slots = list(self._slots.values())
+        for slot in slots:
+            slot.close()
+
+    def abandon(self) -> None:
+        """In a forked child: they are the parent's."""
+        slots, self._slots = self._slots, OrderedDict()
+        self._sandboxes, self._leaving = 0, None
+        self._lock = threading.Lock()  # some thread of the parent may hold the old one
+        for slot in slots.values():
+            if slot.template:
+                slot.template.abandon()
+
+
+TEMPLATES: Final = Templates()
+"""Those of this process."""
+
+os.register_at_fork(after_in_child=TEMPLATES.abandon)
+atexit.register(TEMPLATES.rest)
