@@ -21,7 +21,7 @@ def _begin() -> None:
     sys.path.remove(_HERE)
     sandbox_template.serve()
     # From here on this is a kernel's process: nothing but the order's own is left to do.
-    for name in [name for name in sys.modules if name.startswith("sandbox_template")]:
+    for name in ("sandbox_template", "raise_wall"):
         del sys.modules[name]
     sys.dont_write_bytecode = False
 

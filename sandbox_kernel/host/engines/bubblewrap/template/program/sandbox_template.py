@@ -57,6 +57,10 @@ KERNELS = (
 SAME = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters")
 """Lines of /proc/PID/status in which a kernel must be like the process that bubblewrap started."""
 
+_GIVEN = frozenset(os.environ)
+_SEEN = frozenset(path for path in sys.path if os.path.exists(path))
+"""What was there before anything was imported."""
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -294,8 +298,9 @@ def _obey(nursery: socket.socket) -> None:
     os.closerange(kept + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     for what, most in order["limits"]:
         resource.setrlimit(what, (most, most))
+    set_by_imports = {name: value for name, value in os.environ.items() if name not in _GIVEN}
     os.environ.clear()
-    os.environ.update(order["env"])
+    os.environ.update({**set_by_imports, **order["env"]})
     try:
         os.chdir(order["cwd"])
     except OSError as error:
@@ -310,6 +315,8 @@ def _freshen() -> None:
     """Forget what a process of its own would not share, or would have found out anew."""
     _prctl(PR_SET_NAME, ctypes.c_char_p(os.path.basename(sys.executable).encode()[:15]))
     tempfile.tempdir = None
+    sys.path[:] = [path for path in sys.path if path not in _SEEN or os.path.exists(path)]  # inside, others are
+    sys.path_importer_cache.clear()
     for name, forget in FORGET.items():
         if name in sys.modules:
             forget(sys.modules[name])
