@@ -82,7 +82,7 @@ class SandboxProvisioner(PolicySettings):
     @classmethod
     def _is_trait(cls, name: str, value: object) -> bool:
         """Tell what the framework or a subclass takes from what a kernelspec's author wrote."""
-        if name in FIELD_NAMES or name in MAXIMA_NAMES or name in AUDIT_NAMES or name == "warm":
+        if name in FIELD_NAMES or name in MAXIMA_NAMES or name in {*AUDIT_NAMES, "warm", "template"}:
             return False
         wanted = {"config": Config, "log": logging.Logger | logging.LoggerAdapter}.get(name, object)
         return name in cls.class_traits() and isinstance(value, wanted)
@@ -147,7 +147,7 @@ class SandboxProvisioner(PolicySettings):
         environment = granted_environment(self._policy, self.kernel_spec.env, kwargs.get("env", {}))
         around = {**os.environ, **kwargs.get("env", {})}
         granted = await result_of(in_thread(partial(read_secrets, self._policy, around, self._directory)))
-        launch = Launch(tuple(cmd), self._directory, token_hex(8), environment)
+        launch = Launch(tuple(cmd), self._directory, token_hex(8), environment, fork=self.template)
         engine = await result_of(in_thread(partial(self.select_engine, self._policy, launch)))
         POOL.allowed = self.warm
         kind = await self._kind(engine, launch) if POOL.size and not granted else None

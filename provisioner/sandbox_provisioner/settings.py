@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, Final
 
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
-from traitlets import Int, TraitType
+from traitlets import Bool, Int, TraitType
 
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.host.audit import AUDIT_NAMES
@@ -73,6 +73,7 @@ class PolicySettings(KernelProvisionerBase):
     mounts = _setting('More paths of the host: a list of "PATH:ro" or "PATH:rw".')
     env = _setting("Names of the host's environment variables to pass in: a list.")
     secrets = _setting("Secrets to pass in and to mask in outputs: a list of NAME or NAME=file:PATH.")
+    preload = _setting("Modules that kernels have imported when they start, where they are forked: a list.")
     start_timeout = _setting('Longest start of a kernel, until it answers: "60s", "2m".')
     cell_timeout = _setting('Longest run of one cell: "90s", "10m", "none".')
     session_timeout = _setting('Longest life of one kernel: "8h", "none".')
@@ -111,6 +112,12 @@ class PolicySettings(KernelProvisionerBase):
         allow_none=True,
         help="Sandboxes that are kept ready for kernels like those that were started twice, one for each "
         "kind; 0: none. Not set: one, where there are 8 GiB of memory. Kernelspecs have no say in it.",
+    ).tag(config=True)
+
+    template = Bool(
+        True,
+        help="Whether kernels like those that were started twice are forked from a process that has imported "
+        "what they need, where that can be done (bubblewrap). Kernelspecs have no say in it.",
     ).tag(config=True)
 
     audit = _audit(

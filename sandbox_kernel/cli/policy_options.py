@@ -46,6 +46,7 @@ HELP: Mapping[str, tuple[str, str]] = {
         "NAME[=file:PATH]",
         "Pass in the variable NAME, or a file's content, in $SANDBOX_SECRETS/NAME; mask it. Repeatable.",
     ),
+    "preload": ("MODULE", "One module that kernels have imported when they start (bubblewrap). Repeatable."),
     "start_timeout": ("TIME", "Deadline of the kernel's start."),
     "cell_timeout": ("TIME", "Deadline of each cell, e.g. 90, 5m, none."),
     "session_timeout": ("TIME", "Deadline of the kernel's whole life."),
@@ -62,7 +63,7 @@ HELP: Mapping[str, tuple[str, str]] = {
 _PREFIX = "policy_"
 """Before the names of our parameters, which must differ from those of each command's own."""
 
-_REPEATED = {"mounts": "--mount", "env": "--env", "secrets": "--secret"}
+_REPEATED = {"mounts": "--mount", "env": "--env", "secrets": "--secret", "preload": "--preload"}
 
 
 def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,15 +11,17 @@ import json
 import os
 import resource
 import signal
-import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING, Callable, Iterator, NamedTuple
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from sandbox_kernel.guest.nursery import StillbornError
 from sandbox_kernel.guest.profile import write_profile
 from sandbox_kernel.wire.supervision import SECRETS
 
 if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+
     from sandbox_kernel.guest.nursery import Nursery
     from sandbox_kernel.wire import Start
 
@@ -78,9 +80,7 @@ class Kernel:
             self._process.returncode = how.returncode
 
 
-def start(
-    order: Start, prepare: Callable[[], None], nursery: Nursery | None = None
-) -> tuple[Kernel, str]:
+def start(order: Start, prepare: Callable[[], None], nursery: Nursery | None = None) -> tuple[Kernel, str]:
     """Start the kernel; return it, and why it could not be forked where that was meant to be.
 
     `prepare` is called in its process just before it becomes the kernel, if it is started here.
@@ -99,9 +99,12 @@ def start(
         argv = [each.replace("{connection_file}", connection_file) for each in order.argv]
         forked, complaint = _forked(order, argv, write, nursery)
         process = None if forked else _started(order, argv, write, prepare)
-    except (OSError, subprocess.SubprocessError) as error:
+    except UnstartableError:
         os.close(read)
-        raise UnstartableError(f"The kernel's command cannot be started: {error}.") from error
+        raise
+    except OSError as error:
+        os.close(read)
+        raise UnstartableError(f"The kernel cannot be started: {error}.") from error
     finally:
         os.close(write)
     os.set_blocking(read, False)
@@ -123,16 +126,21 @@ def _forked(order: Start, argv: list[str], output: int, nursery: Nursery | None)
 def _started(
     order: Start, argv: list[str], output: int, prepare: Callable[[], None]
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        argv,
-        env=order.env,
-        cwd=order.cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
-        preexec_fn=prepare,  # noqa: PLW1509 - PID 1 has one thread; the double takes the risk
-    )
+    import subprocess  # noqa: PLC0415 - a kernel that was forked does without
+
+    try:
+        return subprocess.Popen(
+            argv,
+            env=order.env,
+            cwd=order.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=prepare,  # noqa: PLW1509 - PID 1 has one thread; the double takes the risk
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UnstartableError(f"The kernel's command cannot be started: {error}.") from error
 
 
 def socket_prefix(runtime_dir: str) -> str:

@@ -26,7 +26,7 @@ READY = b"ready"
 
 
 class StillbornError(Exception):
-    """There is no forked kernel, and one must be started; the message says why, "" if none was meant to be."""
+    """There is no forked kernel, and one must be started; the message says why, "" if none was to be."""
 
 
 class Nursery:

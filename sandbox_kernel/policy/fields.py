@@ -252,6 +252,16 @@ def variable(entry: str) -> str:
     return entry
 
 
+def module(entry: str) -> str:
+    """Return the name of a module that a kernel may begin with.
+
+    :raises UnusableError: it is no module's name.
+    """
+    if not all(part.isidentifier() for part in entry.split(".")) or len(entry) > 255:
+        raise UnusableError(f"has {entry!r:.80}, which is not a module's name")
+    return entry
+
+
 def mount(entry: str) -> str:
     """Return a mount in its full form, "PATH:ro" or "PATH:rw".
 
@@ -334,6 +344,7 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "mounts": Texts(mount),
         "env": Texts(variable),
         "secrets": Secrets(),
+        "preload": Texts(module),
         "start_timeout": Number(
             1.0, "no kernel starts in less", ONE_YEAR, units=parse_seconds, text=format_seconds
         ),

@@ -59,6 +59,9 @@ class Policy:
     """Names of the host's environment variables that the kernel may see."""
     secrets: tuple[str, ...] = ()
     """Secrets that the kernel gets and that are masked in what it says; names and sources, never values."""
+    preload: tuple[str, ...] = ()
+    """Modules that a kernel has imported before its first cell, where kernels are forked (bubblewrap):
+    of the host's own Python, which imports them outside of any sandbox, once."""
     start_timeout: float = 60.0
     """Longest start of a kernel, until it answers: what jupyter_client itself waits."""
     cell_timeout: float | None = None

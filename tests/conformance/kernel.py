@@ -55,11 +55,21 @@ class Kernel:
     """A launch with one client on it."""
 
     def __init__(
-        self, engine, policy, directory, *, argv=KERNEL_ARGV, front=None, wait=True, env=None, **options
+        self,
+        engine,
+        policy,
+        directory,
+        *,
+        argv=KERNEL_ARGV,
+        front=None,
+        wait=True,
+        env=None,
+        fork=True,
+        **options,
     ):
         self.front = front or Front.create()
         self._own_front = front is None
-        launch = Launch(argv, directory, secrets.token_hex(8), env or {})
+        launch = Launch(argv, directory, secrets.token_hex(8), env or {}, fork)
         self.log: list[str] = []
         self.clients: list[BlockingKernelClient] = []
         if WARM and wait and not options.get("secrets"):

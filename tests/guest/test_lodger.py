@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from sandbox_kernel.guest import run
 from sandbox_kernel.guest.kernel import Exit, Kernel
+from sandbox_kernel.guest.supervisor import run
 from sandbox_kernel.wire import KernelExit, Ready, Signal
 from tests.guest.driver import Host, eventually, guest
 

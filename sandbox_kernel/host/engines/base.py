@@ -50,6 +50,8 @@ class Launch:
     """Eight or more hex digits, unique to this launch: names the cgroup, container, …"""
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables granted to the kernel by name; nothing else of the host's environment goes in."""
+    fork: bool = True
+    """Whether the kernel may be forked from one that has imported what it needs, where an engine can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from sandbox_kernel.guest import run
+from sandbox_kernel.guest.supervisor import run
 from sandbox_kernel.host.engines.base import Enforcement, Launch, Pipes, Usage
 from sandbox_kernel.host.environment import HOME, kernel_environment
 from sandbox_kernel.policy import Policy

@@ -5,9 +5,7 @@
 Nothing here can fail a launch: without a fork the guest starts a kernel itself.
 """
 
-import os
 import socket
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -20,12 +18,14 @@ from sandbox_kernel.host.engines.bubblewrap.landlock import Ruleset, abi
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits
 from sandbox_kernel.host.engines.bubblewrap.seccomp import load_filter
 from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES, Forked, Recipe, Walls, recipe_for
+from sandbox_kernel.host.engines.interpreter import Interpreter
 from sandbox_kernel.host.environment import RUNTIME, kernel_environment
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Start
 
 _NAMESPACES: Final = {
-    "user": 0x10000000, "mnt": 0x20000, "pid": 0x20000000, "net": 0x40000000, "ipc": 0x8000000, "uts": 0x4000000,
+    "user": 0x10000000, "mnt": 0x20000, "pid": 0x20000000, "net": 0x40000000, "ipc": 0x8000000,
+    "uts": 0x4000000,
 }  # fmt: skip
 """CLONE_NEW…, of those that bubblewrap always makes."""
 _CGROUP: Final = 0x2000000
@@ -44,7 +44,9 @@ class Birth:
         """What to add to the guest's command line."""
         if recipe is None:
             return
-        near, far = (held.keep(end.detach()) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        near, far = (
+            held.keep(end.detach()) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        )
         self._forked = TEMPLATES.fork(recipe, walls, far)
         if self._forked:
             self.words = [str(near)]
@@ -68,18 +70,20 @@ class Birth:
 
 
 def recipe_of(
-    policy: Policy, launch: Launch, message: Start, user_base: str | None, who: Identity
+    policy: Policy, launch: Launch, message: Start, kernels: Interpreter, who: Identity
 ) -> Recipe | None:
     """Return how to fork the kernel of a launch, or None if it must be started.
 
     It must if variables were granted to it: a template has seen none, and may have imported what heeds them.
     """
-    plain = kernel_environment(replace(policy, env=()), replace(launch, env={}), {}, user_base=user_base)
-    if not TEMPLATES.allowed or dict(message.env) != plain:
+    plain = kernel_environment(
+        replace(policy, env=()), replace(launch, argv=message.argv, env={}), {}, user_base=kernels.user_base
+    )
+    if dict(message.env) != plain:
         return None
     argv = [word.replace(CONNECTION_FILE, f"{RUNTIME}/kernel.json") for word in message.argv]
     uid = trial_identity().uid if who.dropped else None
-    return recipe_for(argv, {**plain, "JPY_PARENT_PID": "1"}, (), uid)
+    return recipe_for(argv, {**plain, "JPY_PARENT_PID": "1"}, policy.preload, uid)
 
 
 def walls_of(wall: Bubblewrap, who: Identity, landlock: Ruleset | None) -> Walls:

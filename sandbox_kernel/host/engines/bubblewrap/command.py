@@ -1,6 +1,8 @@
 """The command line of bubblewrap for one launch, and the descriptors that it names."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap
@@ -11,21 +13,18 @@ from sandbox_kernel.host.engines.interpreter import Interpreter
 
 GUEST: Final = f"{LIBRARY}/sandbox_kernel/guest/__main__.py"
 
-_WITH_USER_PACKAGES: Final = (
-    "import runpy, sys; sys.path.append({site!r}); runpy.run_path({guest!r}, run_name='__main__')"
-)
+BARE: Final = ("-I", "-S", "-B")
+"""Isolated, without looking for packages, and writing no bytecode."""
 
 
 def guest_command(interpreter: Interpreter) -> list[str]:
-    """Return what runs inside as PID 1: isolated, and writing no bytecode.
+    """Return what runs inside as PID 1: our interpreter, told where pyzmq is.
 
-    Isolated mode leaves out the user's own packages; where pyzmq may be among them, they are
-    put at the very end of the search path.
+    To look for packages as Python does costs half of what starting it does, and leaves out the user's own.
     """
-    start = [interpreter.executable, "-I", "-B"]
-    if interpreter.user_site is None:
-        return [*start, GUEST]
-    return [*start, "-c", _WITH_USER_PACKAGES.format(site=interpreter.user_site, guest=GUEST)]
+    found = find_spec("zmq")
+    packages = str(Path(found.origin).parents[1]) if found and found.origin else ""
+    return [interpreter.executable, *BARE, GUEST, packages]
 
 
 def command(

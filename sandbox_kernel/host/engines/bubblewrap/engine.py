@@ -29,6 +29,7 @@ from sandbox_kernel.host.engines.bubblewrap.report import report
 from sandbox_kernel.host.engines.bubblewrap.seccomp import load_filter
 from sandbox_kernel.host.engines.bubblewrap.sources import Opener, place_for_root, place_for_user
 from sandbox_kernel.host.engines.bubblewrap.system import look_at_system
+from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES
 from sandbox_kernel.host.engines.doors import find_doors
 from sandbox_kernel.host.engines.grants import Opened, close_all, homes, open_grants
 from sandbox_kernel.host.engines.interpreter import (
@@ -111,7 +112,8 @@ def start_command(
         steps = build(policy, facts)
         message = _start_message(policy, launch, kernels, limits)
         landlock = ruleset(steps, abi())
-        recipe = recipe_of(policy, launch, message, kernels.user_base, who) if fork else None
+        fork = TEMPLATES.usable(ours, [one.real for one in granted if one.writable]) and fork and launch.fork
+        recipe = recipe_of(policy, launch, message, kernels, who) if fork else None
         with descriptors() as held:
             birth = Birth(recipe, walls_of(wall, who, landlock), held)
             with contextlib.closing(birth):

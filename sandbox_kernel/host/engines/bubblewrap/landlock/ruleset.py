@@ -80,10 +80,7 @@ def within(walls: Ruleset, abi: int, program: str, python: str, inner: Sequence[
     """
     words = [walls.attributes(abi).hex(), str(len(walls.rules))]
     words += [word for path, access in walls.rules for word in (path, str(access))]
-    if list(inner[:3]) == [
-        python,
-        "-I",
-        "-B",
-    ]:  # a guest: no second Python is started
-        return [python, "-I", "-B", program, *words, *inner[3:]]
-    return [python, "-I", "-S", "-B", program, *words, *inner]
+    options = ["-I", "-S", "-B"]
+    if list(inner[:4]) == [python, *options]:  # a guest: no second Python is started
+        inner = inner[4:]
+    return [python, *options, program, *words, *inner]

@@ -61,7 +61,8 @@ def read_only_mounts() -> int:
     attributes = _MountAttributes(set=MOUNT_ATTR_RDONLY)
     _checked(
         libc.syscall(
-            ctypes.c_long(MOUNT_SETATTR), tree, ctypes.c_char_p(b""), ctypes.c_uint(AT_EMPTY_PATH | AT_RECURSIVE),
+            ctypes.c_long(MOUNT_SETATTR), tree, ctypes.c_char_p(b""),
+            ctypes.c_uint(AT_EMPTY_PATH | AT_RECURSIVE),
             ctypes.byref(attributes), ctypes.c_size_t(ctypes.sizeof(attributes)),
         ),
         "mount_setattr",
@@ -91,6 +92,9 @@ def place_descriptors(control: int, output: int) -> None:
     """Put the two where the template finds them; what else is open closes when it begins."""
     kept = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, HIGH) for each in (control, output)]
     os.closerange(CONTROL, HIGH)
+    for each in (control, output):
+        if each >= HIGH:
+            os.close(each)
     for fd, place in zip(kept, (CONTROL, OUTPUT), strict=True):
         os.dup2(fd, place)
 

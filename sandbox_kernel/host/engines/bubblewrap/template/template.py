@@ -11,7 +11,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,6 +29,23 @@ MOST: Final = 4096
 
 class TemplateError(Exception):
     """A template cannot be used; the message says why, for a log. The launch goes another way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that kernels forked from one template have in common."""
+
+    argv: tuple[str, ...]
+    """The kernel's own words, as they are inside: with the path of its connection file."""
+    env: tuple[tuple[str, str], ...]
+    modules: tuple[str, ...]
+    """What is imported besides what a kernel needs."""
+    directories: tuple[str, ...]
+    """Where modules are imported from, as these really are; no sandbox can write to them."""
+    packages: str
+    """Says when something was installed or removed."""
+    uid: int | None
+    """Who imports, where this process is root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +91,9 @@ class Forked:
 class Template:
     """A process that forks kernels. Not for use by two threads at a time."""
 
-    def __init__(self, argv: tuple[str, ...], env: Mapping[str, str], modules: tuple[str, ...], uid: int | None):
+    def __init__(self, recipe: Recipe) -> None:
         """Start it; it is ready when `await_ready` returns.
 
-        :param argv: the kernel's own words, as they are inside.
-        :param uid: who imports, where this process is root.
         :raises TemplateError: no process can be started.
         """
         self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -87,11 +101,12 @@ class Template:
         output, written = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", BEGIN, str(far.fileno()), str(output), PROGRAM, *argv],
-                stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=env, cwd="/",
+                [sys.executable, "-I", "-S", BEGIN, str(far.fileno()), str(output), PROGRAM, *recipe.argv],
+                stdin=subprocess.DEVNULL, stdout=written, stderr=written, env=dict(recipe.env), cwd="/",
                 pass_fds=(far.fileno(), output), start_new_session=True,
             )  # fmt: skip
-            self._control.send(marshal.dumps({"modules": list(modules), "uid": uid}))
+            orders = {"modules": recipe.modules, "directories": recipe.directories, "uid": recipe.uid}
+            self._control.send(marshal.dumps(orders))
         except OSError as error:
             self._control.close()
             raise TemplateError(f"no process can be started: {error.strerror}") from error
@@ -124,19 +139,19 @@ class Template:
         :raises TemplateError: it has ended, or has no room for a process.
         """
         reader, writer = os.pipe()
+        forked = Forked(0, writer)
         try:
             socket.send_fds(self._control, [walls.written()], [nursery, reader])
-            answer = self._answer()
-            if not answer.isdigit():
-                raise TemplateError(answer.decode(errors="replace"))
-        except BaseException as error:
-            os.close(writer)
-            if isinstance(error, OSError):
-                raise TemplateError(f"it does not listen: {error}") from error
+            forked.pid = self._number()
+        except OSError as error:
+            forked.close()
+            raise self._gone() from error
+        except BaseException:
+            forked.close()
             raise
         finally:
             os.close(reader)
-        return Forked(int(answer), writer)
+        return forked
 
     def close(self) -> None:
         """End it, and return when it is gone. What it has forked lives on."""
@@ -149,11 +164,22 @@ class Template:
         self._control.close()
         self._process.returncode = 0  # not ours to wait for
 
+    def _number(self) -> int:
+        answer = self._answer()
+        if not answer.isdigit():
+            raise TemplateError(answer.decode(errors="replace"))
+        return int(answer)
+
     def _answer(self) -> bytes:
         try:
             answer = self._control.recv(MOST)
         except OSError as error:
             raise TemplateError(f"it does not answer: {error}") from error
         if not answer:
-            raise TemplateError(f"it has ended with status {self._process.wait()}")
+            raise self._gone()
         return answer
+
+    def _gone(self) -> TemplateError:
+        """Return what to raise when nobody is at the other end."""
+        self._process.kill()
+        return TemplateError(f"it has ended with status {self._process.wait()}")

@@ -8,12 +8,19 @@ import re
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from sandbox_kernel.host.audit import fingerprint
-from sandbox_kernel.host.engines.bubblewrap.template.template import Forked, Template, TemplateError, Walls
+from sandbox_kernel.host.engines.bubblewrap.template.search import elsewhere, overlap
+from sandbox_kernel.host.engines.bubblewrap.template.template import (
+    Forked,
+    Recipe,
+    Template,
+    TemplateError,
+    Walls,
+)
+from sandbox_kernel.host.engines.interpreter import Interpreter, our_interpreter
 
 log = logging.getLogger(__name__)
 
@@ -36,21 +43,6 @@ _LAUNCHER: Final = ("-m", "ipykernel_launcher")
 _OPTION: Final = re.compile(r"-X\w+(=\w+)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """All that kernels forked from one template have in common."""
-
-    argv: tuple[str, ...]
-    """The kernel's own words, as they are inside: with the path of its connection file."""
-    env: tuple[tuple[str, str], ...]
-    modules: tuple[str, ...]
-    """What is imported besides what a kernel needs."""
-    packages: str
-    """Says when something was installed or removed."""
-    uid: int | None
-    """Who imports, where this process is root."""
-
-
 def recipe_for(
     argv: Sequence[str], env: Mapping[str, str], modules: tuple[str, ...], uid: int | None
 ) -> Recipe | None:
@@ -66,7 +58,8 @@ def recipe_for(
     packages = fingerprint(argv[0])
     if packages is None:
         return None
-    return Recipe(tuple(argv), tuple(sorted(env.items())), modules, packages, uid)
+    directories = tuple(sorted({place.real for place in our_interpreter().directories}))
+    return Recipe(tuple(argv), tuple(sorted(env.items())), modules, directories, packages, uid)
 
 
 class _Slot:
@@ -86,7 +79,6 @@ class _Slot:
         if template:
             template.close()
 
-
     def failed(self, error: TemplateError) -> None:
         """Drop the template; say so once."""
         self.failures += 1
@@ -94,11 +86,13 @@ class _Slot:
         if template:
             template.close()
         if self.failures == 1:
-            log.warning("A kernel could not be forked, and starts the usual way: its template failed: %s.", error)
+            log.warning(
+                "A kernel could not be forked, and starts the usual way: its template failed: %s.", error
+            )
 
 
 def _started(recipe: Recipe) -> Template:
-    template = Template(recipe.argv, dict(recipe.env), recipe.modules, recipe.uid)
+    template = Template(recipe)
     try:
         template.await_ready()
     except TemplateError:
@@ -111,10 +105,11 @@ class Templates:
     """A bounded number of templates. All methods may be called from any thread."""
 
     def __init__(self) -> None:
-        self.allowed = True
-        """Whether kernels are forked at all."""
         self._lock = threading.Lock()
         self._slots: OrderedDict[Recipe, _Slot] = OrderedDict()
+        self._search_path_was_granted = False
+        self.forked = 0
+        """How many kernels were forked so far."""
         self._sandboxes = 0
         self._leaving: threading.Timer | None = None
 
@@ -135,13 +130,15 @@ class Templates:
                 return None
             try:
                 slot.template = slot.template or _started(recipe)
-                return slot.template.fork(walls, nursery)
+                forked = slot.template.fork(walls, nursery)
             except TemplateError as error:
                 slot.failed(error)
                 return None
+            self.forked += 1
+            return forked
 
     def _slot(self, recipe: Recipe) -> tuple[_Slot, list[_Slot]]:
-        """Return the recipe's slot, and those whose templates are too many or of packages that have changed."""
+        """Return the recipe's slot, and those that are too many or of packages that have changed."""
         with self._lock:
             slot = self._slots.pop(recipe, None) or _Slot()
             stale = [
@@ -155,6 +152,20 @@ class Templates:
                 over.append(self._slots.popitem(last=False)[1])
             kept = [other for other in self._slots.values() if other.template or other is slot]
             return slot, over + kept[:-MOST]
+
+    def usable(self, interpreter: Interpreter, writable: Iterable[str]) -> bool:
+        """Tell whether our interpreter is still as it should be; hears of each launch.
+
+        :param writable: what the launch may write to, as it really is.
+        """
+        if overlap(elsewhere(interpreter), writable) and not self._search_path_was_granted:
+            self._search_path_was_granted = True
+            log.warning(
+                "Kernels start the usual way from now on, and are not forked: a sandbox may write to "
+                "a folder in which this Python looks for modules."
+            )
+            self.rest()
+        return not self._search_path_was_granted
 
     def entered(self) -> None:
         """Note that there is one sandbox more."""

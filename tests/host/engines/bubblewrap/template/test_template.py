@@ -1,104 +1,328 @@
 """Forked kernels: behind the same walls, and not to be told from those that were started."""
 
 import ast
+import contextlib
 import os
+import signal
+import socket
+import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from sandbox_kernel.errors import LimitUnenforceableError
+from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine, birth
+from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits
+from sandbox_kernel.host.engines.bubblewrap.template import Templates, search, templates
+from sandbox_kernel.policy import Policy
+from tests.conformance.kernel import Kernel
+from tests.provisioner.kernels import until
+
+LOOK = Path(__file__).with_name("look.py").read_text()
+NONE = Policy(engine="bubblewrap", workspace="none")
+
+
+@pytest.fixture
+def forking(monkeypatch):
+    """Have the first kernel of a kind forked already, and from a template that is this test's own."""
+    own = Templates()
+    monkeypatch.setattr(templates, "LAUNCHES", 1)
+    for module in (birth, sys.modules["sandbox_kernel.host.engines.bubblewrap.engine"]):
+        monkeypatch.setattr(module, "TEMPLATES", own)
+    yield own
+    own.rest()
+
+
+@contextlib.contextmanager
+def launched(directory, policy=NONE, **options):
+    kernel = Kernel(BubblewrapEngine(), policy, directory, **options)
+    try:
+        yield kernel
+    finally:
+        kernel.close()
+
+
+def seen(directory, policy, code=LOOK, **options):
+    with launched(directory, policy, **options) as kernel:
+        text = kernel.run(code).text()
+        assert not kernel.log
+        return ast.literal_eval(text)
+
+
+def template_of(own):
+    return next(slot.template for slot in own._slots.values() if slot.template)
+
+
+@pytest.mark.parametrize("workspace", ["none", "ro", "rw"])
+def test_a_forked_kernel_finds_nothing_by_which_to_tell(forking, tmp_path, workspace):
+    """Privileges, limits, mounts, files, variables, signals, sys: all as in one that was started."""
+    policy = Policy(engine="bubblewrap", workspace=workspace)
+    started, forked = (seen(tmp_path, policy, fork=fork) for fork in (False, True))
+    assert forking.forked == 1
+    assert {name: (forked[name], value) for name, value in started.items() if forked[name] != value} == {}
+
+
+def test_its_program_cannot_be_written_to(forking, tmp_path):
+    """/proc/self/exe is a way around all mounts of the sandbox: it leads by a mount that is read-only."""
+    code = "import os; print(os.statvfs('/proc/self/exe').f_flag & os.ST_RDONLY, os.statvfs('/').f_flag & 1)"
+    with launched(tmp_path) as kernel:
+        assert kernel.run(code).text() == "1 1\n"
+        mapped = "import os; open('/proc/self/map_files/' + os.listdir('/proc/self/map_files')[0])"
+        assert kernel.run(mapped).status == "error"
+    assert forking.forked == 1
+
+
+MARKS = """
+import os
+def _found(marks):
+    found = set()
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
+        for line in maps:
+            span, rights, _, _, _, *name = line.split(maxsplit=5)
+            if "r" in rights and not (name and name[0].startswith(("[v", "/usr/lib"))):
+                first, last = (int(end, 16) for end in span.split("-"))
+                memory.seek(first)
+                try:
+                    content = memory.read(last - first)
+                except OSError:
+                    continue
+                found |= {mark for mark in marks if bytes(reversed(mark)) in content}
+    return sorted(found)
+print(_found(MARKS))
+"""
+"""Looks through its own memory for words that are written backwards in the code itself."""
+
+
+def test_nothing_of_the_host_is_in_its_memory(forking, tmp_path, monkeypatch):
+    """No variable of the host's, nor its name: a template has been told neither."""
+    monkeypatch.setenv("API_TOKEN", "hunter-of-tokens-1f3a")
+    host = [name for name in (socket.gethostname(),) if len(name) > 6]  # a shorter one may be there by chance
+    words = ("hunter-of-tokens-1f3a", "the-kernel-itself-91c2", *host)
+    marks = [word.encode()[::-1] for word in words]
+    with launched(tmp_path) as kernel:
+        kernel.run("known = 'the-kernel-' + 'itself-91c2'")
+        found = kernel.run(MARKS.replace("MARKS", repr(marks))).text()
+    assert found == f"[{marks[1]!r}]\n"
+    assert forking.forked == 1
+
+
+def test_two_forks_draw_different_numbers(forking, tmp_path):
+    """What would be the same in all forks of one process is not: seeds, keys."""
+    policy = Policy(engine="bubblewrap", workspace="none", preload=("numpy", "multiprocessing.process"))
+    code = """
+import random, numpy, multiprocessing.process as process, uuid, tempfile
+print([random.random(), numpy.random.rand(), bytes(process.current_process().authkey), uuid.uuid4().hex,
+       next(tempfile._get_candidate_names())])
+"""
+    one, other = (seen(tmp_path, policy, code) for _ in range(2))
+    assert not set(one) & set(other)
+    assert forking.forked == 2
+
+
+def test_modules_that_were_asked_for_are_there(forking, tmp_path):
+    """And what they have cached is as the kernel would find it."""
+    policy = Policy(engine="bubblewrap", workspace="none", preload=("pandas", "matplotlib.pyplot"))
+    code = """
+import sys
+had = {name for name in ("pandas", "matplotlib.pyplot") if name in sys.modules}
+import matplotlib, os, platform
+print([had, matplotlib.get_configdir(), matplotlib.get_cachedir(), platform.node(), os.listdir("/tmp")])
+"""
+    forked = seen(tmp_path, policy, code)
+    assert forking.forked == 1
+    assert forked[0] == {"pandas", "matplotlib.pyplot"}
+    assert forked[1:] == seen(tmp_path, policy, code, fork=False)[1:]
+
+
+def test_a_module_that_is_not_there_costs_nothing_but_the_fork(forking, tmp_path, caplog):
+    """It says once which one it was, and kernels start the usual way."""
+    policy = Policy(engine="bubblewrap", workspace="none", preload=("pandsa",))
+    for _ in range(2):
+        with launched(tmp_path, policy) as kernel:
+            assert kernel.value("1 + 1") == "2"
+    assert forking.forked == 0
+    assert [record.getMessage().count("No module named 'pandsa'") for record in caplog.records] == [1]
+
+
+def test_a_template_that_dies_is_replaced(forking, tmp_path, caplog):
+    """The launch that finds it dead starts its kernel the usual way and says so; the next one forks again."""
+    for expected in (1, 1, 2):
+        with launched(tmp_path) as kernel:
+            assert kernel.value("1 + 1") == "2"
+        assert forking.forked == expected
+        if not caplog.records:
+            os.kill(template_of(forking).pid, signal.SIGKILL)
+    assert "status -9" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_a_kernel_outlives_its_template(forking, tmp_path):
+    """It is its sandbox's, and nothing of the template's."""
+    with launched(tmp_path) as kernel:
+        forking.rest()
+        assert kernel.value("1 + 1") == "2"
+
+
+def test_new_packages_make_a_new_template(forking, tmp_path, monkeypatch):
+    """The old one has imported what is no longer there, and ends."""
+    with launched(tmp_path):
+        old = template_of(forking).pid
+    monkeypatch.setattr(
+        templates, "fingerprint", lambda _: "of an environment in which something was installed"
+    )
+    with launched(tmp_path):
+        assert template_of(forking).pid != old
+        assert not Path(f"/proc/{old}").exists()
+    assert forking.forked == 2
+
+
+def test_what_was_granted_a_variable_is_not_forked(forking, tmp_path, monkeypatch):
+    """The template has not seen it, and may have imported what heeds it."""
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    with launched(tmp_path, Policy(engine="bubblewrap", workspace="none", env=("PYTHONHASHSEED",))) as kernel:
+        assert kernel.value("__import__('sys').flags.hash_randomization") == "0"
+    assert forking.forked == 0
+
+
+def test_another_environment_is_not_run_outside(forking, tmp_path):
+    """A template is a process without a wall; only our own interpreter may be one."""
+    argv = ("/usr/bin/python3", "-m", "ipykernel_launcher", "-f", "{connection_file}")
+    assert templates.recipe_for(argv, {}, (), None) is None
+    assert templates.recipe_for((sys.executable, "x.py", *argv[3:]), {}, (), None) is None
+    assert templates.recipe_for((sys.executable, "-m", "other", *argv[3:]), {}, (), None) is None
+    assert templates.recipe_for((sys.executable, *argv[1:]), {}, (), None) is not None
+
+
+def test_a_folder_on_the_search_path_that_code_may_write_to(forking, tmp_path, monkeypatch, caplog):
+    """Python would import `sitecustomize` from there when a template begins: from now on there is none."""
+    (tmp_path / "project/src").mkdir(parents=True)
+    monkeypatch.setattr(search, "_added", lambda: [str(tmp_path / "project/src"), "/usr/lib/x"])
+    with launched(tmp_path / "project"):
+        old = template_of(forking).pid
+    with launched(tmp_path / "project", Policy(engine="bubblewrap", workspace="rw")):
+        assert not Path(f"/proc/{old}").exists()
+    with launched(tmp_path / "project"):
+        assert forking.forked == 1
+    assert caplog.text.count("looks for modules") == 1
+
+
+def test_the_search_path_is_read_as_python_reads_it(tmp_path, monkeypatch):
+    """Lines that are no code and no comment, relative to where they are."""
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "a.pth").write_text("import os\n# nothing\n\nbeside\n/usr/share\n/no/such\n")
+    monkeypatch.setattr(search.site, "getsitepackages", lambda: [str(tmp_path)])
+    monkeypatch.setattr(search.site, "ENABLE_USER_SITE", False)
+    here = templates.our_interpreter()
+    assert search.elsewhere(here) >= {str(tmp_path / "beside"), "/usr/share"} - {
+        place.real for place in here.directories
+    }
+    assert search.overlap(["/a/b"], ["/a"])
+    assert search.overlap(["/a"], ["/a/b"])
+    assert not search.overlap(["/a/b"], ["/a/bc"])
+
+
+def test_modules_come_from_the_interpreters_own_directories(forking, tmp_path, monkeypatch):
+    """What lies in a project that is worked on is not run outside of a wall, whatever it is called."""
+    policy = Policy(engine="bubblewrap", workspace="none", preload=("tests.leftovers",))
+    with launched(tmp_path, policy) as kernel:
+        assert kernel.value("1 + 1") == "2"
+    assert forking.forked == 0
+
+
+def test_a_fork_that_cannot_be_limited_stays_out(forking, tmp_path, monkeypatch):
+    """The guest starts a kernel itself, under the limits that hold."""
+
+    def refuse(self, pid):
+        raise LimitUnenforceableError("No.")
+
+    monkeypatch.setattr(AppliedLimits, "admit", refuse)
+    with launched(tmp_path) as kernel:
+        assert kernel.value("1 + 1") == "2"
+        assert kernel.value("__import__('os').getpid()") == "2"  # a fork would be 3
+
+
+def test_a_fork_in_other_namespaces_stays_out(forking, tmp_path, monkeypatch):
+    """It compares itself with PID 1 before any code of a user's runs; the guest says what was different."""
+    walls_of = birth.walls_of
+    user, mnt, pid = 0x10000000, 0x20000, 0x20000000
+    monkeypatch.setattr(birth, "walls_of", walls_of)
+    engine = sys.modules["sandbox_kernel.host.engines.bubblewrap.engine"]
+    monkeypatch.setattr(
+        engine, "walls_of", lambda *all_: replace(walls_of(*all_), namespaces=user | mnt | pid)
+    )
+    with launched(tmp_path) as kernel:
+        assert kernel.value("__import__('os').getpid()") != "3"
+        assert "namespace of PID 1" in "".join(kernel.log)
+
+
+def test_a_fork_in_another_group_stays_out(forking, tmp_path, monkeypatch):
+    """Were it to go in, what it uses would count for its host."""
+    with launched(tmp_path, fork=False) as kernel:
+        if not kernel.sandbox._process._limits.paths():
+            return  # no control groups here: a watchdog counts what is inside, wherever it came from
+    monkeypatch.setattr(AppliedLimits, "admit", lambda self, pid: None)
+    with launched(tmp_path) as kernel:
+        assert kernel.value("1 + 1") == "2"
+        assert "differs from PID 1 in cgroup" in "".join(kernel.log)
+
+
+def test_limits_hold_for_it(forking, tmp_path):
+    """It is in the sandbox's groups with all that it starts, and what it shares with its template costs nothing."""
+    with launched(
+        tmp_path, Policy(engine="bubblewrap", workspace="none", memory=512 << 20, pids=64)
+    ) as kernel:
+        assert forking.forked == 1
+        before = kernel.sandbox.usage().memory_bytes
+        kernel.run("x = bytearray(40 << 20)")
+        assert kernel.sandbox.usage().memory_bytes - before > 30 << 20
+        ran = kernel.run("import os, signal\nfor _ in range(200):\n    os.fork() or signal.pause()")
+        assert ran.reply["content"]["ename"] == "BlockingIOError"
+
+
+def test_templates_end_when_nobody_needs_them(forking, tmp_path, monkeypatch):
+    """Soon after the last sandbox, and never under a living one."""
+    monkeypatch.setattr(templates, "UNUSED", 0.2)
+    monkeypatch.setattr(sys.modules["sandbox_kernel.host.engines.bubblewrap.process"], "TEMPLATES", forking)
+    with launched(tmp_path), launched(tmp_path):
+        pid = template_of(forking).pid
+    until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+HOST = """
+import os, sys
+from pathlib import Path
 from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine
 from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES
 from sandbox_kernel.policy import Policy
 from tests.conformance.kernel import Kernel
-
-LOOK = """
-def _look():
-    import gc, glob, locale, os, re, resource, signal, stat, sys, tempfile, threading
-    def read(path):
-        try:
-            with open(path, errors="replace") as file:
-                return file.read()
-        except OSError as error:
-            return str(error)
-    def lines(path, *names):
-        return [line for line in read(path).splitlines() if line.split(":")[0] in names]
-    files = {}
-    for fd in os.listdir("/proc/self/fd"):
-        try:
-            leads, mode = os.readlink(f"/proc/self/fd/{fd}"), os.fstat(int(fd)).st_mode
-        except OSError:
-            continue
-        files[int(fd)] = re.sub(r"\\d+", "N", leads), stat.S_IFMT(mode), os.get_inheritable(int(fd))
-    standard = {name: (stream.encoding, stream.errors, stream.seekable(), stream.line_buffering, stream.isatty())
-                for name, stream in (("out", sys.__stdout__), ("err", sys.__stderr__), ("in", sys.__stdin__))}
-    return {
-        "status": lines("/proc/self/status", "Name", "Umask", "Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff",
-                        "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Seccomp_filters", "SigIgn", "SigCgt", "SigBlk",
-                        "Cpus_allowed", "Mems_allowed", "Speculation_Store_Bypass"),
-        "single": (os.getpgrp() == os.getpid(), os.getsid(0) == os.getpid(), os.getppid()),
-        "namespaces": sorted(os.listdir("/proc/self/ns")),
-        "cgroup": read("/proc/self/cgroup"),
-        "oom": read("/proc/self/oom_score_adj"),
-        "mounts": [re.sub(r"[ug]id=\\d+", "", line).split()[3:] for line in read("/proc/self/mountinfo").splitlines()],
-        "limits": read("/proc/self/limits"),
-        "label": read("/proc/self/attr/current"),
-        "cmdline": read("/proc/self/cmdline"),
-        "environment": sorted(read("/proc/self/environ").split("\\0")),
-        "loginuid": read("/proc/self/loginuid"),
-        "personality": read("/proc/self/personality"),
-        "timers": read("/proc/self/timers"),
-        "exe": (os.path.basename(os.readlink("/proc/self/exe")), os.statvfs("/proc/self/exe").f_flag & os.ST_RDONLY),
-        "standard files": {fd: files.get(fd) for fd in (0, 1, 2)},
-        "kinds of files": sorted({entry[0] for entry in files.values()}),
-        "inheritable": sorted(fd for fd, entry in files.items() if entry[2]),
-        "streams": standard,
-        "environ": dict(os.environ),
-        "cwd": (os.getcwd(), os.path.realpath("/proc/self/cwd"), os.readlink("/proc/self/root")),
-        "sys": {name: repr(getattr(sys, name)) for name in (
-            "argv", "orig_argv", "flags", "path", "prefix", "exec_prefix", "base_prefix", "executable", "warnoptions",
-            "_xoptions", "dont_write_bytecode", "pycache_prefix", "platlibdir")},
-        "main": (__name__, sorted(name for name in globals() if not name.startswith("_")), globals().get("__file__")),
-        "signals": {n: repr(signal.getsignal(n)) for n in range(1, 32) if n not in (signal.SIGKILL, signal.SIGSTOP)},
-        "threads": sorted((thread.name.split("-")[0], thread.daemon) for thread in threading.enumerate()),
-        "temporary": tempfile.gettempdir(),
-        "locale": (locale.getlocale(), sys.getfilesystemencoding(), locale.getpreferredencoding()),
-        "ours": [name for name in sys.modules if "sandbox" in name or name == "raise_wall"],
-        "nice": os.getpriority(os.PRIO_PROCESS, 0),
-        "scheduler": os.sched_getscheduler(0),
-        "collector": (gc.isenabled(), gc.get_threshold()),
-    }
-print(repr(_look()))
+kernels = [Kernel(BubblewrapEngine(), Policy(workspace="none"), Path("/")) for _ in range(2)]
+print(TEMPLATES.forked, *(slot.template.pid for slot in TEMPLATES._slots.values()), flush=True)
+os.kill(os.getpid(), 9)
 """
 
-UNLIKE = {"exe": "a forked kernel's cannot be found by name where Python is on a file system of its own"}
+
+def test_a_template_ends_with_its_host():
+    """However that ends: the socket between them is all that keeps it."""
+    root = Path(__file__).parents[5]
+    host = subprocess.run(
+        [sys.executable, "-c", HOST], cwd=root, stdout=subprocess.PIPE, text=True, check=False
+    )
+    forked, pid = host.stdout.split()
+    assert (host.returncode, forked) == (-signal.SIGKILL, "1")
+    until(lambda: not Path(f"/proc/{pid}").exists())
 
 
-@pytest.fixture
-def forked():
-    """Have the first launch of a kind fork, as the second one does for people."""
-    TEMPLATES.rest()
-    yield TEMPLATES
-    TEMPLATES.rest()
-
-
-def launched(directory, policy, **options):
-    kernel = Kernel(BubblewrapEngine(), policy, directory, **options)
-    try:
-        return ast.literal_eval(kernel.run(LOOK).text()), kernel
-    except BaseException:
-        kernel.close()
-        raise
-
-
-@pytest.mark.parametrize("workspace", ["none", "ro"])
-def test_a_forked_kernel_finds_nothing_by_which_to_tell(tmp_path, workspace, monkeypatch):
-    monkeypatch.setattr(TEMPLATES, "allowed", False)
-    policy = Policy(engine="bubblewrap", workspace=workspace)
-    started, kernel = launched(tmp_path, policy)
-    kernel.close()
-    monkeypatch.setattr(TEMPLATES, "allowed", True)
-    for _ in range(2):
-        forked, kernel = launched(tmp_path, policy)
-        kernel.close()
-    different = {name: (seen, forked[name]) for name, seen in started.items() if forked[name] != seen}
-    assert different == {}
+def test_many_at_once(forking, tmp_path):
+    """One template, one fork at a time, told apart."""
+    with contextlib.ExitStack() as stack:
+        kernels = [Kernel(BubblewrapEngine(), NONE, tmp_path, wait=False) for _ in range(6)]
+        for kernel in kernels:
+            stack.callback(kernel.close)
+        for number, kernel in enumerate(kernels):
+            kernel.started.result(60)
+            kernel.client = kernel.connect()
+            kernel.run(f"x = {number}")
+        assert [kernel.value("x") for kernel in kernels] == list("012345")
+    assert forking.forked == 6

@@ -8,28 +8,26 @@ privilege, waits for the guest's order, and runs the real ipykernel_launcher.
 Standard library only, until it imports what it is here for.
 """
 
+import importlib
+import os
+import runpy
 import sys
 
-sys.dont_write_bytecode = True  # not here, and not in the user's environment
-_HERE = sys.path.pop(0)
 
-
-def _begin() -> None:
-    sys.path.insert(0, _HERE)
-    import sandbox_template  # noqa: PLC0415 - found only now
-
-    sys.path.remove(_HERE)
-    sandbox_template.serve()
-    # From here on this is a kernel's process: nothing but the order's own is left to do.
-    for name in ("sandbox_template", "raise_wall"):
+def become_a_kernel() -> None:
+    """Return in a process that is a kernel's, with nothing of ours in sight."""
+    here = sys.path.pop(0)
+    sys.dont_write_bytecode = True  # not here, and not in the user's environment
+    sys.path.insert(0, here)
+    template = importlib.import_module("sandbox_template")
+    sys.path.remove(here)
+    template.serve()
+    for name in [name for name in sys.modules if name.split(".")[0] in ("sandbox_template", "raise_wall")]:
         del sys.modules[name]
     sys.dont_write_bytecode = False
+    sys.path.insert(0, os.getcwd())  # as -m does
 
 
-_begin()
-
-import os  # noqa: E402
-import runpy  # noqa: E402
-
-sys.path.insert(0, os.getcwd())  # as -m does
-runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+if __name__ == "__main__":
+    become_a_kernel()
+    runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)

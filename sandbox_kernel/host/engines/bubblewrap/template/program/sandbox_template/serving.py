@@ -1,0 +1,70 @@
+"""The template's one loop: an order to fork comes, a number goes."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import socket
+from typing import Any
+
+from .calls import LeftError
+from .imports import import_all, settle
+from .kernel import READY, Beginning, obey
+from .walls import enter, find_second_wall
+
+CONTROL = 3
+MOST = 1 << 18
+"""Bytes of a request: a filter of system calls has 10 KiB, Landlock's rules 2 KiB."""
+
+PATIENCE = 20.0
+"""Seconds for a guest to appear and to give its order; then its kernel was started otherwise."""
+
+
+def serve() -> None:
+    """Import, then fork on demand; return in a process that has become a kernel's.
+
+    The template itself ends when its host does: there is nobody left at the other end.
+    """
+    beginning = Beginning.now()
+    control = socket.socket(fileno=CONTROL)
+    try:
+        orders = marshal.loads(control.recv(MOST))  # noqa: S302 - from our own parent
+        find_second_wall()
+        import_all(orders["modules"], orders["directories"], orders["uid"])
+        settle()
+    except LeftError as error:
+        control.send(str(error).encode(errors="replace"))
+        os._exit(1)
+    control.send(READY)
+    while True:
+        data, fds, _, _ = socket.recv_fds(control, MOST, 2)
+        if not data:
+            os._exit(0)
+        child = _fork(control, beginning, marshal.loads(data), *fds)  # noqa: S302 - as above
+        if child is None:
+            return
+        for fd in fds:
+            os.close(fd)
+        control.send(child)
+
+
+def _fork(
+    control: socket.socket, beginning: Beginning, request: dict[str, Any], nursery: int, word: int
+) -> bytes | None:
+    """Return what the host is told, or None in the process that has become a kernel's."""
+    try:
+        child = os.fork()
+    except OSError as error:
+        return f"no process could be forked: {error.strerror}".encode()
+    if child:
+        return b"%d" % child
+    control.close()
+    guest = socket.socket(fileno=nursery)
+    guest.settimeout(PATIENCE)
+    try:
+        enter(request, guest, word)
+        obey(guest, beginning)
+    except BaseException as error:  # noqa: BLE001 - the process's rim: the guest is told, and starts a kernel
+        guest.send(f"!{type(error).__name__}: {error}".encode(errors="replace")[:4096])
+        os._exit(1)
+    return None
