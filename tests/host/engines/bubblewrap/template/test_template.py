@@ -269,7 +269,7 @@ def test_a_fork_in_another_group_stays_out(forking, tmp_path, monkeypatch):
 
 
 def test_limits_hold_for_it(forking, tmp_path):
-    """It is in the sandbox's groups with all that it starts, and what it shares with its template costs nothing."""
+    """It is in the sandbox's groups, with all that it starts; what it shares with its template costs nothing."""
     with launched(
         tmp_path, Policy(engine="bubblewrap", workspace="none", memory=512 << 20, pids=64)
     ) as kernel:
