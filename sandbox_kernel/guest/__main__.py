@@ -1,7 +1,8 @@
-"""Run as `python -I …/sandbox_kernel/guest/__main__.py [PACKAGES [NURSERY]]`, the tunnel as stdin and stdout.
+"""Run as `python -I …/guest/__main__.py [PACKAGES [NURSERY WALL]]`, with the tunnel as stdin and stdout.
 
 PACKAGES is the directory with pyzmq, where Python itself was told not to look for any (-S). NURSERY
-is the descriptor of a socket at whose other end a forked kernel waits.
+is the descriptor of a socket at whose other end a forked kernel waits, WALL what to raise around
+another, should it not come: see `Nursery`.
 
 Isolated mode (-I) ignores the environment and leaves this directory out of the search path,
 so nothing that user code or the host's environment provides is imported into PID 1.
@@ -18,7 +19,7 @@ def _main() -> int:
     from sandbox_kernel.guest.nursery import Nursery  # noqa: PLC0415 - found only now
 
     # First of all: who is forked can enter while the rest of this is imported.
-    nursery = Nursery(int(sys.argv[2])) if len(sys.argv) > 2 else None
+    nursery = Nursery(int(sys.argv[2]), bytes.fromhex(sys.argv[3])) if len(sys.argv) > 2 else None
 
     from sandbox_kernel.guest.descriptors import take_standard_streams  # noqa: PLC0415
     from sandbox_kernel.guest.supervisor import run  # noqa: PLC0415

@@ -98,7 +98,7 @@ def start(order: Start, prepare: Callable[[], None], nursery: Nursery | None = N
         order = order._replace(env={**order.env, "JPY_PARENT_PID": "1"})
         argv = [each.replace("{connection_file}", connection_file) for each in order.argv]
         forked, complaint = _forked(order, argv, write, nursery)
-        process = None if forked else _started(order, argv, write, prepare)
+        process = None if forked else _started(order, argv, write, _prepared(prepare, nursery))
     except UnstartableError:
         os.close(read)
         raise
@@ -121,6 +121,15 @@ def _forked(order: Start, argv: list[str], output: int, nursery: Nursery | None)
         return nursery.take(order, argv, list(limits(order)), output), ""
     except StillbornError as error:
         return 0, str(error)
+
+
+def _prepared(prepare: Callable[[], None], nursery: Nursery | None) -> Callable[[], None]:
+    def both() -> None:
+        prepare()
+        if nursery:
+            nursery.raise_wall()
+
+    return both
 
 
 def _started(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 # `socket` takes five milliseconds to import, of which nothing is needed here.
 import _socket
+import ctypes
 import marshal
 import os
 import sys
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0
 """Seconds for the fork to arrive, which takes milliseconds; less than it waits itself."""
+
+_CREATE_RULESET, _RESTRICT_SELF = ctypes.c_long(444), ctypes.c_long(446)  # on every architecture
 
 MOST = 8192
 """Bytes of one answer."""
@@ -32,11 +35,15 @@ class StillbornError(Exception):
 class Nursery:
     """The socket to a forked kernel."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, wall: bytes) -> None:
         """Take the socket, and say where the sandbox is.
 
         It is told by a descriptor of this process: a number could be another's by the time it is used.
+
+        :param wall: Landlock's attributes of the bound that our own wall lacks, so that we can signal a
+            kernel which raises its own; empty where there is no Landlock of that kind.
         """
+        self._wall = wall
         os.set_inheritable(descriptor, False)
         self._socket = _socket.socket(fileno=descriptor)
         self._socket.settimeout(PATIENCE)
@@ -66,6 +73,17 @@ class Nursery:
             raise StillbornError(answer.decode(errors="replace"))
         return int(number)
 
+    def raise_wall(self) -> None:
+        """Bound the signals of a kernel that is started here after all; runs in its process.
+
+        :raises OSError: the kernel refuses; then it must not run.
+        """
+        if self._wall:
+            size = ctypes.c_size_t(len(self._wall))
+            ruleset = _checked(_libc.syscall(_CREATE_RULESET, self._wall, size, ctypes.c_uint32(0)))
+            _checked(_libc.syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)))
+            os.close(ruleset)
+
     def _send(self, data: bytes, descriptor: int) -> None:
         rights = descriptor.to_bytes(4, sys.byteorder)
         self._socket.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
@@ -75,3 +93,13 @@ class Nursery:
         if not said or said.startswith(b"!"):
             raise StillbornError(said[1:].decode(errors="replace"))
         return said
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"the second wall (Landlock): {os.strerror(number)}")
+    return result

@@ -14,7 +14,7 @@ from sandbox_kernel.host.engines.base import CONNECTION_FILE, Launch
 from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap
 from sandbox_kernel.host.engines.bubblewrap.descriptors import Descriptors
 from sandbox_kernel.host.engines.bubblewrap.identity import Identity, trial_identity
-from sandbox_kernel.host.engines.bubblewrap.landlock import Ruleset, abi
+from sandbox_kernel.host.engines.bubblewrap.landlock import Ruleset, abi, signals_only
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits
 from sandbox_kernel.host.engines.bubblewrap.seccomp import load_filter
 from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES, Forked, Recipe, Walls, recipe_for
@@ -49,10 +49,14 @@ class Birth:
         )
         self._forked = TEMPLATES.fork(recipe, walls, far)
         if self._forked:
-            self.words = [str(near)]
+            self.words = [str(near), signals_only(abi()).hex()]
         else:
             held.forget(near)
         held.forget(far)
+
+    def walls_of_init(self, landlock: Ruleset | None) -> Ruleset | None:
+        """Return the second wall of PID 1, which must be able to signal a kernel that raises its own."""
+        return landlock.without_signals() if landlock and self._forked else landlock
 
     def let_go(self, limits: AppliedLimits) -> None:
         """Put the process under the sandbox's limits and send it in; one that cannot be limited stays out."""

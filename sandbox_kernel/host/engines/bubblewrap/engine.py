@@ -117,7 +117,8 @@ def start_command(
         with descriptors() as held:
             birth = Birth(recipe, walls_of(wall, who, landlock), held)
             with contextlib.closing(birth):
-                within_walls = _behind_two_walls(landlock, ours, [*inner(ours), *birth.words])
+                around = birth.walls_of_init(landlock)
+                within_walls = _behind_two_walls(around, ours, [*inner(ours), *birth.words])
                 started, word = _prepare(wall, who, steps, opened, within_walls, held)
                 return _let_go(started, word, limits, launch.name, message, birth)
     finally:

@@ -25,9 +25,15 @@ import os
 from functools import cache
 from typing import Final
 
-from sandbox_kernel.host.engines.bubblewrap.landlock.ruleset import OLDEST, Ruleset, ruleset, within
+from sandbox_kernel.host.engines.bubblewrap.landlock.ruleset import (
+    OLDEST,
+    Ruleset,
+    ruleset,
+    signals_only,
+    within,
+)
 
-__all__ = ["OLDEST", "Ruleset", "abi", "ruleset", "within"]
+__all__ = ["OLDEST", "Ruleset", "abi", "ruleset", "signals_only", "within"]
 
 CREATE_RULESET: Final = 444
 """The same number on every architecture."""

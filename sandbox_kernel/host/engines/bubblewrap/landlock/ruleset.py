@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sandbox_kernel.host.engines.bubblewrap.operations import Bind, Fresh, Operation, Tmpfs
@@ -36,6 +36,10 @@ class Ruleset:
     files: int
     scopes: int
     rules: tuple[tuple[str, int], ...]
+
+    def without_signals(self) -> "Ruleset":
+        """Return the same without a bound for signals, for who must reach a process that is not below it."""
+        return replace(self, scopes=self.scopes & ~SIGNALS)
 
     def attributes(self, abi: int) -> bytes:
         """Return struct landlock_ruleset_attr, as large as this ABI knows it.
@@ -71,6 +75,12 @@ def _known(added: dict[int, int], abi: int) -> int:
         if abi >= since:
             found |= bits
     return found
+
+
+def signals_only(abi: int) -> bytes:
+    """Return the attributes of a wall that bounds signals and nothing else; empty where there is no such."""
+    scopes = _known(_SCOPES, abi) & SIGNALS
+    return struct.pack("=QQQ", 0, 0, scopes) if scopes else b""
 
 
 def within(walls: Ruleset, abi: int, program: str, python: str, inner: Sequence[str]) -> list[str]:

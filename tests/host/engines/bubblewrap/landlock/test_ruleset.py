@@ -77,8 +77,8 @@ def test_a_guest_needs_no_second_python():
     walls = ruleset([], 2)
     head = [walls.attributes(2).hex(), "1", "/", str(EXECUTE | READ_FILE | READ_DIR)]
     python = sys.executable
-    assert within(walls, 2, "/w.py", python, [python, "-I", "-B", "/guest.py"]) == [
-        *(python, "-I", "-B", "/w.py", *head, "/guest.py")
+    assert within(walls, 2, "/w.py", python, [python, "-I", "-S", "-B", "/guest.py"]) == [
+        *(python, "-I", "-S", "-B", "/w.py", *head, "/guest.py")
     ]
     assert within(walls, 2, "/w.py", python, ["/bin/sh", "-c", "x"]) == [
         *(python, "-I", "-S", "-B", "/w.py", *head, "/bin/sh", "-c", "x")

@@ -14,6 +14,7 @@ import pytest
 
 from sandbox_kernel.errors import LimitUnenforceableError
 from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine, birth
+from sandbox_kernel.host.engines.bubblewrap.landlock import abi, signals_only
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits
 from sandbox_kernel.host.engines.bubblewrap.template import Templates, search, templates
 from sandbox_kernel.policy import Policy
@@ -269,7 +270,7 @@ def test_a_fork_in_another_group_stays_out(forking, tmp_path, monkeypatch):
 
 
 def test_limits_hold_for_it(forking, tmp_path):
-    """It is in the sandbox's groups, with all that it starts; what it shares with its template costs nothing."""
+    """It is in the sandbox's groups with all that it starts; what it shares with its template is free."""
     with launched(
         tmp_path, Policy(engine="bubblewrap", workspace="none", memory=512 << 20, pids=64)
     ) as kernel:
@@ -312,6 +313,31 @@ def test_a_template_ends_with_its_host():
     forked, pid = host.stdout.split()
     assert (host.returncode, forked) == (-signal.SIGKILL, "1")
     until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_interrupts_reach_it(forking, tmp_path):
+    """It is behind a second wall of its own, across which PID 1 must be able to signal."""
+    with launched(tmp_path) as kernel:
+        msg_id = kernel.client.execute("print('begun', flush=True)\nwhile True: pass")
+        while kernel.client.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+            pass
+        kernel.sandbox.send_signal(signal.SIGINT)
+        assert kernel.collect(msg_id).reply["content"]["ename"] == "KeyboardInterrupt"
+        assert kernel.value("'alive'") == "alive"
+    assert forking.forked == 1
+
+
+def test_a_kernel_in_its_place_is_bound_as_well(forking, tmp_path, monkeypatch):
+    """PID 1's own wall then lets signals through, which the kernel's must not: that of another domain."""
+
+    def refuse(self, pid):
+        raise LimitUnenforceableError("No.")
+
+    monkeypatch.setattr(AppliedLimits, "admit", refuse)
+    with launched(tmp_path) as kernel:
+        ran = kernel.run("import os; os.kill(1, 0)")
+    expected = "error" if signals_only(abi()) else "ok"
+    assert ran.status == expected
 
 
 def test_many_at_once(forking, tmp_path):
