@@ -22,13 +22,16 @@ def list_other_processes(bait):
 
 @attack("escape", "F6", nothing=True)
 def find_hidden_processes(bait):
-    """Find processes by asking for every number: a signal that is refused tells that there is one."""
+    """Find processes by asking for every number: a signal that is refused tells that there is one.
+
+    Threads of process 1 have numbers, too, and may not be signalled; /proc knows them by these.
+    """
     found = 0
     for pid in range(2, 1 << 15):
         try:
             os.kill(pid, 0)
         except PermissionError:
-            found += 1
+            found += not os.path.exists(f"/proc/{pid}/cmdline")
         except ProcessLookupError:
             continue
         else:

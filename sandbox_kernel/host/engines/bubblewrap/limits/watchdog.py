@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
@@ -68,9 +69,8 @@ class Watchdog:
         root = look(pid)
         if root is None:
             raise LimitUnenforceableError(f"Process {pid}, which should be limited, has already ended.")
-        if "memory" in self._kept:
-            self._brake(pid)
-        hold = WatchdogHold(root, name)
+        hold = WatchdogHold(root, name, self._brake)
+        hold.admit(pid)
         KENNEL.watch(
             hold,
             self._limits.memory if "memory" in self._kept else None,
@@ -79,6 +79,8 @@ class Watchdog:
         return hold
 
     def _brake(self, pid: int) -> None:
+        if "memory" not in self._kept:
+            return
         brake = BRAKE_FACTOR * self._limits.memory + BRAKE_SLACK
         try:
             hard = resource.prlimit(pid, resource.RLIMIT_DATA)[1]
@@ -94,13 +96,15 @@ class Watchdog:
 class WatchdogHold:
     """A sandbox that is being watched."""
 
-    def __init__(self, root: Process, name: str) -> None:
+    def __init__(self, root: Process, name: str, brake: Callable[[int], None]) -> None:
         self.root = root
         self.name = name
+        self._brake = brake
         self._last = Usage()
 
     def admit(self, pid: int) -> None:
-        """Do nothing: once it has entered the sandbox, it is among those that are watched."""
+        """Bound its data; once it has entered the sandbox, it is among those that are watched."""
+        self._brake(pid)
 
     def paths(self) -> list[Path]:
         """Return nothing: a watchdog leaves nothing behind."""

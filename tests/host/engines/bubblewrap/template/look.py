@@ -63,7 +63,7 @@ def _look():
         "mounts": [
             re.sub(r"[ug]id=\d+", "", line).split()[3:] for line in read("/proc/self/mountinfo").splitlines()
         ],
-        "limits": read("/proc/self/limits"),
+        "limits": read("/proc/self/limits").splitlines(),
         "label": read("/proc/self/attr/current"),
         "cmdline": read("/proc/self/cmdline"),
         "environment": sorted(read("/proc/self/environ").split("\0")),

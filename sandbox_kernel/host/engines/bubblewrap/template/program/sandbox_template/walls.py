@@ -124,7 +124,7 @@ def _compare_walls() -> None:
 def _walls(process: str) -> dict[str, str]:
     lines = dict(line.split(":\t", 1) for line in _read(process, "status").splitlines() if ":\t" in line)
     walls = {name: lines.get(name, "") for name in SAME}
-    return {**walls, "cgroup": _read(process, "cgroup"), "label": _read(process, "attr/current")}
+    return {**walls, **{name: _read(process, name) for name in ("limits", "cgroup", "attr/current")}}
 
 
 def _read(process: str, name: str) -> str:
