@@ -190,6 +190,8 @@ REGISTRATIONS = {
     ("sandbox_kernel/host/living.py", "atexit.register"),
     ("sandbox_kernel/host/living.py", "os.register_at_fork"),
     ("sandbox_kernel/host/pool.py", "os.register_at_fork"),
+    ("sandbox_kernel/host/engines/bubblewrap/template/templates.py", "atexit.register"),
+    ("sandbox_kernel/host/engines/bubblewrap/template/templates.py", "os.register_at_fork"),
 }
 """Calls at the top of a module that are known, with no effect until a sandbox runs."""
 FORBIDDEN_CALLS = (

@@ -312,6 +312,7 @@ def test_profile_value_above_a_maximum():
         ({"html": "trust"}, {"max_html": "isolate"}),
         ({"html": "isolate"}, {"max_html": "strip"}),
         ({"env": ["HOME"]}, {"allowed_env": []}),
+        ({"preload": ["pandas"]}, {"allowed_preload": ["numpy"]}),
         ({"env": ["HOME"]}, {"allowed_env": ["LANG"]}),
         ({"mounts": ["/srv/data"]}, {"allowed_mounts": []}),
         ({"mounts": ["/srv/database"]}, {"allowed_mounts": ["/srv/data"]}),

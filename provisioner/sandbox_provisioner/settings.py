@@ -103,6 +103,7 @@ class PolicySettings(KernelProvisionerBase):
     max_code = _maximum("Longest piece of code that anyone may ask for.")
     allowed_mounts = _maximum('Trees in which mounts must lie: a list of "PATH:ro" or "PATH:rw".')
     allowed_env = _maximum("Variables that may be passed in: a list of names.")
+    allowed_preload = _maximum("Modules that kernels may have imported when they start: a list of names.")
     allowed_secrets = _maximum("Secrets that may be passed in, by where they are from: a list as `secrets`.")
 
     warm = Int(

@@ -53,16 +53,23 @@ def exit_of(status: int, usage: resource.struct_rusage) -> Exit:
     return Exit(code, usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime)
 
 
+class Adopted:
+    """A process that we have not started, and that is our child all the same."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+
 class Kernel:
     """A running kernel, as its parent knows it."""
 
-    def __init__(self, pid: int, output: int, process: subprocess.Popen[bytes] | None) -> None:
-        self.pid = pid
+    def __init__(self, process: subprocess.Popen[bytes] | Adopted, output: int) -> None:
+        self.pid = process.pid
         self.output = output
         """What it writes to its standard output and error; does not block."""
         self.exit: Exit | None = None
         self._process = process
-        """None: it was not started by us, but is our child all the same."""
 
     def __repr__(self) -> str:
         return f"<Kernel {self.pid} {self.exit or 'running'}>"
@@ -76,8 +83,7 @@ class Kernel:
     def ended(self, how: Exit) -> None:
         """Note that it was reaped; its process id may now mean something else."""
         self.exit = how
-        if self._process:
-            self._process.returncode = how.returncode
+        self._process.returncode = how.returncode
 
 
 def start(order: Start, prepare: Callable[[], None], nursery: Nursery | None = None) -> tuple[Kernel, str]:
@@ -97,8 +103,8 @@ def start(order: Start, prepare: Callable[[], None], nursery: Nursery | None = N
         # 1: ipykernel watches no parent, and is quiet
         order = order._replace(env={**order.env, "JPY_PARENT_PID": "1"})
         argv = [each.replace("{connection_file}", connection_file) for each in order.argv]
-        forked, complaint = _forked(order, argv, write, nursery)
-        process = None if forked else _started(order, argv, write, _prepared(prepare, nursery))
+        process, complaint = _adopted(order, argv, write, nursery)
+        process = process or _started(order, argv, write, _prepared(prepare, nursery))
     except UnstartableError:
         os.close(read)
         raise
@@ -108,19 +114,20 @@ def start(order: Start, prepare: Callable[[], None], nursery: Nursery | None = N
     finally:
         os.close(write)
     os.set_blocking(read, False)
-    pid = process.pid if process else forked
-    _prefer_for_oom(pid)
-    return Kernel(pid, read, process), complaint
+    _prefer_for_oom(process.pid)
+    return Kernel(process, read), complaint
 
 
-def _forked(order: Start, argv: list[str], output: int, nursery: Nursery | None) -> tuple[int, str]:
-    """Return the number of a kernel that was forked outside and is ours now, or 0 and why there is none."""
+def _adopted(
+    order: Start, argv: list[str], output: int, nursery: Nursery | None
+) -> tuple[Adopted | subprocess.Popen[bytes] | None, str]:
+    """Return a kernel that was forked outside and is ours now, or None and why there is none."""
     if nursery is None:
-        return 0, ""
+        return None, ""
     try:
-        return nursery.take(order, argv, list(limits(order)), output), ""
+        return Adopted(nursery.take(order, argv, list(limits(order)), output)), ""
     except StillbornError as error:
-        return 0, str(error)
+        return None, str(error)
 
 
 def _prepared(prepare: Callable[[], None], nursery: Nursery | None) -> Callable[[], None]:

@@ -39,13 +39,18 @@ _BOUNDED: Final = {
         "code",
     )
 }
-_LISTED: Final = {"allowed_mounts": "mounts", "allowed_env": "env", "allowed_secrets": "secrets"}
+_LISTED: Final = {
+    "allowed_mounts": "mounts",
+    "allowed_env": "env",
+    "allowed_secrets": "secrets",
+    "allowed_preload": "preload",
+}
 
 MAXIMA_NAMES: Final = (*_BOUNDED, *_LISTED)
 """All names a maximum may have. `max_workspace` counts none < ro < rw, `max_html` strip < isolate < trust;
 `allowed_mounts` names trees, in which every mount must lie, with the mode granted there; `allowed_env`
 names variables; `allowed_secrets` names secrets, of which only the source counts: what they are called
-inside is free.
+inside is free; `allowed_preload` names modules.
 Without it, `allowed_env` and `allowed_mounts` say which variables and files secrets may come from."""
 
 
@@ -119,7 +124,7 @@ class Maxima:
                 return WORKSPACE_MODES.index(value) <= WORKSPACE_MODES.index(bound)
             case "html":
                 return HTML_MODES.index(value) <= HTML_MODES.index(bound)
-            case "env":
+            case "env" | "preload":
                 return set(value) <= set(bound)
             case "mounts":
                 return all(any(_within(entry, tree) for tree in bound) for entry in value)

@@ -14,6 +14,7 @@ from tests.mutations.walls import (
     policy,
     pool,
     secrets,
+    template,
     wire,
 )
 
@@ -27,6 +28,7 @@ SECTIONS = (
     *guard.SECTIONS,
     *host.SECTIONS,
     *pool.SECTIONS,
+    *template.SECTIONS,
     *policy.SECTIONS,
     *secrets.SECTIONS,
     *browser.SECTIONS,

@@ -148,9 +148,9 @@ NAMESPACES = (
         "bubblewrap-isolated-guest",
         "PID 1 imports nothing that the environment or the notebook's folder plants.",
         COMMAND,
-        '"-I", "-B"]',
-        '"-B"]',
-        within(f"{_TESTS}/test_engine.py", "test_user_packages_are_at_the_end_of_the_guests_path"),
+        'BARE: Final = ("-I", "-S", "-B")',
+        'BARE: Final = ("-S", "-B")',
+        within(f"{_TESTS}/test_engine.py", "test_the_guest_is_told_where_its_one_package_is"),
     ),
 )
 

@@ -29,7 +29,7 @@ from sandbox_kernel.host.engines.bubblewrap.report import report
 from sandbox_kernel.host.engines.bubblewrap.seccomp import load_filter
 from sandbox_kernel.host.engines.bubblewrap.sources import Opener, place_for_root, place_for_user
 from sandbox_kernel.host.engines.bubblewrap.system import look_at_system
-from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES
+from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES, clear_scratch
 from sandbox_kernel.host.engines.doors import find_doors
 from sandbox_kernel.host.engines.grants import Opened, close_all, homes, open_grants
 from sandbox_kernel.host.engines.interpreter import (
@@ -71,8 +71,8 @@ class BubblewrapEngine:
         return ""
 
     def sweep(self) -> list[str]:
-        """Remove empty control groups of launches that are no more."""
-        removed = []
+        """Remove empty control groups of launches that are no more, and what templates have left."""
+        removed = clear_scratch()
         for group in orphans():
             with contextlib.suppress(OSError):  # another host was quicker
                 group.rmdir()

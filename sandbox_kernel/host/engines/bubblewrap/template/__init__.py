@@ -15,7 +15,22 @@ Rules:
 What forks share, by their nature: the layout of their memory, and the seed of Python's hashes.
 """
 
-from sandbox_kernel.host.engines.bubblewrap.template.template import Forked, Recipe, TemplateError, Walls
+from sandbox_kernel.host.engines.bubblewrap.template.template import (
+    Forked,
+    Recipe,
+    TemplateError,
+    Walls,
+    clear_scratch,
+)
 from sandbox_kernel.host.engines.bubblewrap.template.templates import TEMPLATES, Templates, recipe_for
 
-__all__ = ["TEMPLATES", "Forked", "Recipe", "TemplateError", "Templates", "Walls", "recipe_for"]
+__all__ = [
+    "TEMPLATES",
+    "Forked",
+    "Recipe",
+    "TemplateError",
+    "Templates",
+    "Walls",
+    "clear_scratch",
+    "recipe_for",
+]

@@ -8,12 +8,16 @@ notebook's folder and no sandbox's name ever reach it.
 import contextlib
 import marshal
 import os
+import shutil
 import socket
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from sandbox_kernel.host.engines.bubblewrap.identity import trial_identity
+from sandbox_kernel.host.environment import TEMPORARY
 
 BEGIN: Final = str(Path(__file__).with_name("begin.py"))
 PROGRAM: Final = str(Path(__file__).with_name("program"))
@@ -25,6 +29,22 @@ PATIENCE: Final = 30.0
 
 MOST: Final = 4096
 """Bytes of an answer: a number, or a sentence."""
+
+
+SCRATCH: Final = "sandbox-kernel-template-"
+"""How the names of directories begin that a template has while it imports; its process id follows."""
+
+
+def clear_scratch(pid: int | None = None) -> list[str]:
+    """Remove what a template that was killed has left, or all that have been; return what that was."""
+    mine = {os.geteuid(), trial_identity().uid}
+    removed = []
+    for place in Path(TEMPORARY).glob(f"{SCRATCH}{pid or '*'}-*"):
+        owner = place.name.removeprefix(SCRATCH).partition("-")[0]
+        if place.lstat().st_uid in mine and not Path("/proc", owner).exists():
+            shutil.rmtree(place, ignore_errors=True)
+            removed.append(str(place))
+    return removed
 
 
 class TemplateError(Exception):
@@ -158,6 +178,7 @@ class Template:
         self._control.close()
         self._process.kill()
         self._process.wait()
+        clear_scratch(self.pid)
 
     def abandon(self) -> None:
         """In a forked child: let go of what would keep it alive after its owner, the parent."""

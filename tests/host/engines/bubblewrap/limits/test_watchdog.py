@@ -42,6 +42,14 @@ def test_a_brake_holds_while_nobody_looks(watch):
         assert process.stdout.readline() == "refused\n"
 
 
+def test_who_is_admitted_is_braked_as_the_first_is(watch):
+    """A process from elsewhere is watched once it is inside, and bounded while nobody looks as well."""
+    with waiting() as process, waiting() as another:
+        watch(process, "memory").admit(another.pid)
+        limit = 2 * 256 * MiB + (1 << 30)
+        assert resource.prlimit(another.pid, resource.RLIMIT_DATA) == (limit, limit)
+
+
 def test_there_is_no_brake_without_a_memory_limit(watch):
     """Only what the watchdog keeps is braked."""
     with waiting() as process:

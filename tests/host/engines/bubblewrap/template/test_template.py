@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -100,7 +101,8 @@ print(_found(MARKS))
 def test_nothing_of_the_host_is_in_its_memory(forking, tmp_path, monkeypatch):
     """No variable of the host's, nor its name: a template has been told neither."""
     monkeypatch.setenv("API_TOKEN", "hunter-of-tokens-1f3a")
-    host = [name for name in (socket.gethostname(),) if len(name) > 6]  # a shorter one may be there by chance
+    # A short name may be there by chance.
+    host = [name for name in (socket.gethostname(),) if len(name) > 6]
     words = ("hunter-of-tokens-1f3a", "the-kernel-itself-91c2", *host)
     marks = [word.encode()[::-1] for word in words]
     with launched(tmp_path) as kernel:
@@ -112,7 +114,9 @@ def test_nothing_of_the_host_is_in_its_memory(forking, tmp_path, monkeypatch):
 
 def test_two_forks_draw_different_numbers(forking, tmp_path):
     """What would be the same in all forks of one process is not: seeds, keys."""
-    policy = Policy(engine="bubblewrap", workspace="none", preload=("numpy", "multiprocessing.process"))
+    policy = Policy(
+        engine="bubblewrap", workspace="none", preload=("numpy.random", "multiprocessing.process")
+    )
     code = """
 import random, numpy, multiprocessing.process as process, uuid, tempfile
 print([random.random(), numpy.random.rand(), bytes(process.current_process().authkey), uuid.uuid4().hex,
@@ -167,6 +171,24 @@ def test_a_kernel_outlives_its_template(forking, tmp_path):
         assert kernel.value("1 + 1") == "2"
 
 
+def test_a_template_that_is_killed_while_it_imports_leaves_nothing(tmp_path):
+    """Its directory for caches goes with the next launch, or `sandbox-kernel clean`."""
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait()
+    left, another = (
+        Path(f"/tmp/sandbox-kernel-template-{gone.pid}-x"),
+        Path("/tmp/sandbox-kernel-template-1-x"),
+    )
+    for place in (left, another):
+        (place / "deep").mkdir(parents=True)
+    try:
+        assert str(left) in BubblewrapEngine().sweep()
+        assert not left.exists()
+        assert another.exists()
+    finally:
+        shutil.rmtree(another)
+
+
 def test_new_packages_make_a_new_template(forking, tmp_path, monkeypatch):
     """The old one has imported what is no longer there, and ends."""
     with launched(tmp_path):
@@ -213,13 +235,11 @@ def test_a_folder_on_the_search_path_that_code_may_write_to(forking, tmp_path, m
 def test_the_search_path_is_read_as_python_reads_it(tmp_path, monkeypatch):
     """Lines that are no code and no comment, relative to where they are."""
     (tmp_path / "beside").mkdir()
-    (tmp_path / "a.pth").write_text("import os\n# nothing\n\nbeside\n/usr/share\n/no/such\n")
+    lines = ("import os", "# nothing", "", "beside", str(tmp_path), "/no/such", sys.prefix)
+    (tmp_path / "a.pth").write_text("\n".join(lines))
     monkeypatch.setattr(search.site, "getsitepackages", lambda: [str(tmp_path)])
     monkeypatch.setattr(search.site, "ENABLE_USER_SITE", False)
-    here = templates.our_interpreter()
-    assert search.elsewhere(here) >= {str(tmp_path / "beside"), "/usr/share"} - {
-        place.real for place in here.directories
-    }
+    assert search.elsewhere(templates.our_interpreter()) == {str(tmp_path / "beside"), str(tmp_path)}
     assert search.overlap(["/a/b"], ["/a"])
     assert search.overlap(["/a"], ["/a/b"])
     assert not search.overlap(["/a/b"], ["/a/bc"])
@@ -325,6 +345,14 @@ def test_interrupts_reach_it(forking, tmp_path):
         kernel.sandbox.send_signal(signal.SIGINT)
         assert kernel.collect(msg_id).reply["content"]["ename"] == "KeyboardInterrupt"
         assert kernel.value("'alive'") == "alive"
+    assert forking.forked == 1
+
+
+def test_its_second_wall_is_its_own(forking, tmp_path):
+    """Landlock bounds whom it may signal: not even PID 1, which is behind a wall of another make."""
+    with launched(tmp_path) as kernel:
+        ran = kernel.run("import os; os.kill(1, 0)")
+        assert ran.status == ("error" if signals_only(abi()) else "ok")
     assert forking.forked == 1
 
 
