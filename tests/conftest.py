@@ -66,7 +66,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes minutes first, so that two workers end together."""
+    """Put what takes minutes first, so that all workers end together."""
     items.sort(key=takes_minutes, reverse=True)
 
 
