@@ -1,13 +1,14 @@
-"""The guest's sockets to the kernel: five channels, as a proxy would hold them.
+"""The guest's connections to the kernel: five channels, as a proxy would hold them.
 
-Messages pass with their routing identities, unread. The shell and stdin sockets share one
+Messages pass with their routing identities, unread. The shell and stdin connections share one
 identity, or the kernel's question for input() would find no one.
 
-Nothing is lost on the way: sockets towards the kernel have no high-water mark, and where the
-subscriber's is reached, a publisher with our `profile` waits (another one drops).
+Nothing is lost on the way: what the kernel does not take waits, and where `MAX_WAITING` messages
+wait for the host, its connections are not read. Then a publisher with our `profile` waits
+(another one drops).
 
-Monitors tell when the kernel has accepted a connection and when a connection has ended with
-all that was in it delivered to us; so the end of a kernel needs no guessed waiting time.
+The end of a connection is read behind all that was in it; so the end of a kernel needs no
+guessed waiting time.
 
 Since version 7, ipykernel greets each subscription with `iopub_welcome`. The one for ours is
 swallowed: the host makes its own for each client.
@@ -15,11 +16,15 @@ swallowed: the host makes its own for each client.
 
 from __future__ import annotations
 
-import struct
+import select
+from typing import TYPE_CHECKING
 
-import zmq
+from sandbox_kernel.guest.line import READ_BYTES, Line, Passage
+from sandbox_kernel.guest.zmtp import SUBSCRIPTION, opening
+from sandbox_kernel.wire import Channel, Part
 
-from sandbox_kernel.wire import Channel
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _PORTS = {  # the most urgent first, which is the order in which they are looked at
     Channel.CONTROL: 4,
@@ -29,95 +34,112 @@ _PORTS = {  # the most urgent first, which is the order in which they are looked
     Channel.IOPUB: 2,
 }
 
-_WATCHED = (Channel.SHELL, Channel.CONTROL, Channel.IOPUB, Channel.STDIN)
-_NEEDED = {Channel.SHELL, Channel.CONTROL, Channel.IOPUB}
+_NEEDED = (Channel.SHELL, Channel.CONTROL, Channel.IOPUB)
 
 MAX_WAITING = 64
-"""Published messages that wait here for the host. Beyond, the kernel's publisher waits (see `profile`)."""
+"""Messages of a channel that wait here for the host, give or take one read. Beyond, the kernel waits."""
 
-_RETRY_MS = 5
+RETRY_MS = 5
 """How long after a refused connection the next attempt follows. The kernel binds its sockets
 a few hundred milliseconds after its start; what it says first should not be missed."""
-
-_EVENT = struct.Struct("=HI")
-_CONNECTED = zmq.EVENT_HANDSHAKE_SUCCEEDED
-_DISCONNECTED = zmq.EVENT_DISCONNECTED
 
 _DELIMITER = b"<IDS|MSG>"
 
 
 class Relay:
-    """Sockets connected to a kernel that may not have bound its side yet."""
+    """Connections to a kernel that may not have bound its side yet."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, poller: select.poll) -> None:
         """Connect to the sockets whose paths are `prefix`, a dash and the port's number."""
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self.sockets = {channel: self._socket(channel) for channel in _PORTS}
-        self.monitors = {channel: self._monitor(channel) for channel in _WATCHED}
-        for channel, socket in self.sockets.items():
-            socket.connect(f"ipc://{prefix}-{_PORTS[channel]}")
-        self._connected: set[Channel] = set()
-        self._disconnected: set[Channel] = set()
+        buffer = memoryview(bytearray(READ_BYTES))
+        requests, published = (opening(b"DEALER", b"sandbox"), b""), (opening(b"SUB"), SUBSCRIPTION)
+        self.lines = {
+            channel: Line(
+                f"{prefix}-{port}", *(published if channel is Channel.IOPUB else requests), buffer=buffer
+            )
+            for channel, port in _PORTS.items()
+        }
+        self._poller = poller
+        self._armed = dict.fromkeys(_PORTS, (-1, 0))
+        self.connect()
 
     def __repr__(self) -> str:
-        names = ", ".join(each.name for each in sorted(self._connected - self._disconnected))
+        names = ", ".join(name.name for name, line in self.lines.items() if line.met and not line.ended)
         return f"<Relay connected to {names or 'nothing'}>"
 
     @property
     def up(self) -> bool:
         """Whether the kernel has accepted us on all channels that a client cannot do without."""
-        return self._connected >= _NEEDED
+        return all(self.lines[channel].met for channel in _NEEDED)
 
     @property
     def down(self) -> bool:
         """Whether every connection there was has ended, with all it carried delivered to us."""
-        return self._disconnected >= self._connected
+        return all(line.ended for line in self.lines.values() if line.met)
 
-    def send(self, channel: Channel, parts: tuple[bytes, ...]) -> None:
+    @property
+    def whole(self) -> bool:
+        """Whether there are connections for all channels."""
+        return all(line.descriptor >= 0 for line in self.lines.values())
+
+    def connect(self) -> None:
+        """Try to make the connections that are lacking."""
+        for line in self.lines.values():
+            line.connect()
+
+    def send(self, channel: Channel, parts: tuple[Part, ...]) -> None:
         """Pass a message on to the kernel, or keep it until the kernel has bound its side."""
-        self.sockets[channel].send_multipart(parts)
+        self.lines[channel].send(parts)
 
-    def receive(self, channel: Channel) -> list[bytes] | None:
+    def passage(self, channel: Channel, lengths: tuple[int, ...]) -> Passage:
+        """Return what takes a message to the kernel as it comes."""
+        return self.lines[channel].passage(lengths)
+
+    def receive(self, channel: Channel) -> list[Part] | None:
         """Return the next message from the kernel, or None if there is none now."""
-        socket = self.sockets[channel]
-        while True:
-            try:
-                parts = socket.recv_multipart(zmq.DONTWAIT)
-            except zmq.Again:
-                return None
-            if channel is not Channel.IOPUB or not _is_welcome(parts):
-                return parts
+        line = self.lines[channel]
+        while line.inbox or line.read():
+            while line.inbox:
+                parts = line.inbox.popleft()
+                if channel is not Channel.IOPUB or not _is_welcome(parts):
+                    return parts
+        return None
 
-    def watch(self) -> None:
-        """Take note of connections made and ended since the last time."""
-        for channel, monitor in self.monitors.items():
-            while monitor.poll(0):
-                event = _EVENT.unpack(monitor.recv_multipart()[0])[0]
-                if event == _CONNECTED:
-                    self._connected.add(channel)
-                elif event == _DISCONNECTED:
-                    self._disconnected.add(channel)
+    def handle(self, happened: dict[int, int], held: Collection[Channel]) -> None:
+        """Write what can be written; of the channels that are held back, read only what may wait here."""
+        for channel, line in self.lines.items():
+            events = happened.get(line.descriptor, 0)
+            if events & select.POLLOUT:
+                line.flush()
+            if events & ~select.POLLOUT and channel in held:
+                line.read()
+
+    def arm(self, held: Collection[Channel]) -> None:
+        """Have the poller wait for what is of interest now; unchanged interests cost nothing."""
+        for channel, line in self.lines.items():
+            reading = channel not in held or len(line.inbox) < MAX_WAITING
+            events = (select.POLLIN if reading else 0) | (select.POLLOUT if line.blocked else 0)
+            descriptor = line.descriptor if events else -1
+            before, events_before = self._armed[channel]
+            if (descriptor, events) == (before, events_before):
+                continue
+            if before >= 0 and before != descriptor:
+                self._disarm(before)
+            if descriptor >= 0:
+                self._poller.register(descriptor, events)
+            self._armed[channel] = descriptor, events
+
+    def _disarm(self, descriptor: int) -> None:
+        # Another connection may have its number by now, and is registered under it.
+        if all(line.descriptor != descriptor for line in self.lines.values()):
+            self._poller.unregister(descriptor)
 
     def close(self) -> None:
-        """Close all sockets; what they still hold is lost."""
-        self._context.destroy(linger=0)
-
-    def _socket(self, channel: Channel) -> zmq.Socket[bytes]:
-        socket = self._context.socket(zmq.SUB if channel is Channel.IOPUB else zmq.DEALER)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.SNDHWM, 0)
-        socket.setsockopt(zmq.RCVHWM, MAX_WAITING if channel is Channel.IOPUB else 0)
-        socket.setsockopt(zmq.RECONNECT_IVL, _RETRY_MS)
-        if channel is Channel.IOPUB:
-            socket.setsockopt(zmq.SUBSCRIBE, b"")
-        else:
-            socket.setsockopt(zmq.IDENTITY, b"sandbox")
-        return socket
-
-    def _monitor(self, channel: Channel) -> zmq.Socket[bytes]:
-        return self.sockets[channel].get_monitor_socket(_CONNECTED | _DISCONNECTED)
+        """Close all connections; what they still hold is lost."""
+        for line in self.lines.values():
+            line.close()
 
 
-def _is_welcome(parts: list[bytes]) -> bool:
+def _is_welcome(parts: list[Part]) -> bool:
     # Our subscription names no topic, so its greeting has none: most messages are passed at a glance.
-    return len(parts) > 2 and parts[0] == _DELIMITER and b'"iopub_welcome"' in parts[2]
+    return len(parts) > 2 and parts[0] == _DELIMITER and b'"iopub_welcome"' in bytes(parts[2])

@@ -3,25 +3,27 @@
 It waits for whatever can happen, takes a batch of it, writes what the stream takes, and waits
 again. Reading from the host never stops. Writing never blocks: what the host has not taken
 waits in the outbox, and once that holds `BACKLOG_BYTES` the kernel's bulky channels wait in
-their sockets, while control, heartbeat and supervision go on.
+their connections, while control, heartbeat and supervision go on. What is long and comes from
+the host goes on to the kernel piece by piece.
 """
 
 from __future__ import annotations
 
+import select
 from time import monotonic
 from typing import TYPE_CHECKING
 
-import zmq
-
 from sandbox_kernel.guest.counters import Group
 from sandbox_kernel.guest.log import LogPipe
-from sandbox_kernel.guest.relay import Relay
+from sandbox_kernel.guest.relay import RETRY_MS, Relay
 from sandbox_kernel.guest.tunnel import HostGoneError, Tunnel
 from sandbox_kernel.wire import (
+    Begun,
     Channel,
     Event,
     Log,
     Message,
+    Piece,
     Ready,
     RemoteProtocolError,
     Signal,
@@ -31,6 +33,7 @@ from sandbox_kernel.wire import (
 if TYPE_CHECKING:
     from sandbox_kernel.guest.kernel import Exit, Kernel
     from sandbox_kernel.guest.life import Life
+    from sandbox_kernel.guest.line import Passage
 
 BACKLOG_BYTES = 8 * 1024 * 1024
 """From here on the outbox takes no more of the bulky channels: enough to keep the stream busy."""
@@ -49,6 +52,7 @@ holds its connections open; else their end is seen."""
 STALLED_SECONDS = 5.0
 """The host has read nothing for this long: what a dead kernel has left is given up."""
 
+_PIECEWISE = frozenset({Channel.CONTROL, Channel.HEARTBEAT, Channel.SHELL, Channel.STDIN})
 _BULKY = frozenset({Channel.SHELL, Channel.STDIN, Channel.IOPUB})
 
 
@@ -60,18 +64,20 @@ class Service:
         self._life = life
         self._kernel = kernel
         self._log = LogPipe(kernel.output)
-        self._relay = Relay(prefix)
+        self._poller = select.poll()
+        self._relay = Relay(prefix, self._poller)
         self._group = Group()
         self._ready = False
         self._spoken = False
         self._silent_until = float("inf")
-        self._congested = False
+        self._retry_at = 0.0
+        self._held: frozenset[Channel] = frozenset()
         self._writing = False
-        self._poller = zmq.Poller()
         for descriptor in (tunnel.stdin, kernel.output, *life.wakeups):
-            self._poller.register(descriptor, zmq.POLLIN)
-        for socket in (*self._relay.sockets.values(), *self._relay.monitors.values()):
-            self._poller.register(socket, zmq.POLLIN)
+            self._poller.register(descriptor, select.POLLIN)
+        self._passages: dict[Channel, Passage] = {}
+        tunnel.pass_on(_PIECEWISE)
+        self._adjust()
 
     def __repr__(self) -> str:
         return f"<Service {self._kernel!r} {self._relay!r} {self._tunnel!r}>"
@@ -106,11 +112,14 @@ class Service:
                 self._take(event)
         if self._log.descriptor in happened:
             self._forward_log()
+        self._relay.handle(happened, self._held)
         relayed = sum(
             self._forward(channel)
-            for channel, socket in self._relay.sockets.items()
-            if socket in happened or self._kernel.exit is not None
+            for channel, line in self._relay.lines.items()
+            if line.inbox or line.descriptor in happened or self._kernel.exit is not None
         )
+        if not self._relay.whole and self._kernel.exit is None:
+            self._reconnect()
         if not self._ready:
             self._note_progress()
         self._tunnel.flush()
@@ -118,8 +127,12 @@ class Service:
         return relayed
 
     def _take(self, event: Event) -> None:
-        """Handle one message from the host."""
-        if not isinstance(event, Message):
+        """Handle one message from the host, or a piece of one."""
+        if isinstance(event, Piece):
+            self._passages[event.channel].take(event.data)
+        elif isinstance(event, Begun):
+            self._passages[event.channel] = self._relay.passage(event.channel, event.lengths)
+        elif not isinstance(event, Message):
             self._tunnel.tell(Log(f"A message of {event.size} bytes from the host was too long.\n"))
         elif event.channel is Channel.SUPERVISOR:
             order = decode(event.parts)
@@ -128,7 +141,7 @@ class Service:
             self._kernel.signal(order.signum)
         elif event.channel is Channel.IOPUB:
             raise RemoteProtocolError("a message to the channel that only the kernel publishes on")
-        elif self._kernel.exit is None:
+        else:
             self._relay.send(event.channel, event.parts)
 
     def _forward(self, channel: Channel) -> int:
@@ -158,18 +171,25 @@ class Service:
         if self._log.descriptor is None:
             self._poller.unregister(self._kernel.output)
 
+    def _reconnect(self) -> None:
+        """Try again to make the connections that are lacking, but not all the time."""
+        if monotonic() >= self._retry_at:
+            self._relay.connect()
+            self._retry_at = monotonic() + RETRY_MS / 1000
+
     def _note_progress(self) -> None:
         """Say Ready once the kernel is connected and has spoken, or has kept silent for long."""
-        self._relay.watch()
         if self._relay.up:
             self._silent_until = min(self._silent_until, monotonic() + SILENT_START_SECONDS)
             if self._spoken or monotonic() >= self._silent_until:
                 self._ready = True
                 self._tunnel.tell(Ready())
-                for monitor in self._relay.monitors.values():
-                    self._poller.unregister(monitor)
 
     def _patience(self) -> int | None:
+        if any(line.inbox and channel not in self._held for channel, line in self._relay.lines.items()):
+            return 0
+        if not self._relay.whole:
+            return RETRY_MS
         if self._ready or self._silent_until == float("inf"):
             return None
         return max(0, round(1000 * (self._silent_until - monotonic()))) + 1
@@ -179,12 +199,9 @@ class Service:
         writing = bool(self._tunnel.outbox)
         if writing != self._writing:
             self._writing = writing
-            self._poller.register(self._tunnel.stdout, zmq.POLLOUT if writing else 0)
-        congested = self._tunnel.outbox.pending() >= BACKLOG_BYTES
-        if congested != self._congested:
-            self._congested = congested
-            for channel in _BULKY:
-                self._poller.register(self._relay.sockets[channel], 0 if congested else zmq.POLLIN)
+            self._poller.register(self._tunnel.stdout, select.POLLOUT if writing else 0)
+        self._held = _BULKY if self._tunnel.outbox.pending() >= BACKLOG_BYTES else frozenset()
+        self._relay.arm(self._held)
 
     def _drain(self) -> None:
         """Pass on what the dead kernel had sent and written before its end."""
@@ -192,13 +209,12 @@ class Service:
         for descriptor in self._life.wakeups:
             self._poller.unregister(descriptor)
         moved = monotonic()
-        while monotonic() < moved + (STALLED_SECONDS if self._congested else QUIET_SECONDS):
-            self._relay.watch()
+        while monotonic() < moved + (STALLED_SECONDS if self._held else QUIET_SECONDS):
             ended = self._relay.down  # asked first: what was in a connection comes before its end
             before = self._tunnel.outbox.pending()
             if self._turn(0 if ended else 10) or self._tunnel.outbox.pending() != before:
                 moved = monotonic()
-            elif ended and not self._congested:
+            elif ended and not self._held:
                 break
         for log in self._log.drain():
             self._tunnel.tell(log)

@@ -2,7 +2,7 @@
 
     Hello → Start → the kernel is started → its messages are relayed → it ends → KernelExit
 
-The kernel is started before pyzmq is imported: the two then load side by side.
+The kernel is started before what relays its messages is imported: the two then load side by side.
 
 Whatever goes wrong, leaving `run` kills everything.
 """
@@ -81,7 +81,7 @@ def _serve(tunnel: Tunnel, life: Life, nursery: Nursery | None) -> None:
     if complaint:
         tunnel.tell(Log(f"The kernel could not be forked, and was started the usual way: {complaint}\n"))
 
-    # Now, while the kernel loads: pyzmq takes as long to import as all of the above.
+    # Now, while the kernel loads, and not before.
     from sandbox_kernel.guest.service import Service  # noqa: PLC0415 - see above
 
     service = Service(tunnel, life, kernel, kernels.socket_prefix(order.runtime_dir))

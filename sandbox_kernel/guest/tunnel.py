@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sandbox_kernel.wire import MAX_PARTS, Channel, Decoder, Event, Outbox, Part, Supervision, encode
+from sandbox_kernel.wire import MAX_PARTS, Channel, Event, Outbox, Part, PiecewiseDecoder, Supervision, encode
 
 READ_BYTES = 256 * 1024
 """One read: several pipes full, so that a long message costs few calls."""
@@ -28,30 +28,35 @@ class Tunnel:
         self.stdin = stdin
         self.stdout = stdout
         self.outbox = Outbox()
-        self._decoder = Decoder(max_message=MAX_FROM_HOST)
+        self._decoder = PiecewiseDecoder(max_message=MAX_FROM_HOST)
+        self._buffer = memoryview(bytearray(READ_BYTES))
         for descriptor in (stdin, stdout):
             os.set_blocking(descriptor, False)
 
     def __repr__(self) -> str:
         return f"<Tunnel {self._decoder!r} {self.outbox!r}>"
 
+    def pass_on(self, channels: frozenset[Channel]) -> None:
+        """From now on tell of long messages on these channels piece by piece, as they come."""
+        self._decoder.pass_on(channels)
+
     def receive(self) -> list[Event]:
-        """Return what has arrived; nothing, if nothing has.
+        """Return what has arrived; nothing, if nothing has. A `Piece` is good until the next call.
 
         :raises HostGoneError: the host closed the stream.
         :raises RemoteProtocolError: the host sent something that is no message.
         """
         try:
-            data = os.read(self.stdin, READ_BYTES)
+            count = os.readv(self.stdin, [self._buffer])
         except BlockingIOError:
             return []
         except ConnectionError as error:
             raise HostGoneError from error
-        if not data:
+        if not count:
             raise HostGoneError
-        return self._decoder.receive(data)
+        return self._decoder.receive_pieces(self._buffer[:count])
 
-    def send(self, channel: Channel, parts: list[bytes]) -> None:
+    def send(self, channel: Channel, parts: list[Part]) -> None:
         """Queue a message of the kernel's; one with too many parts is only announced."""
         if len(parts) > MAX_PARTS:
             self.outbox.put_notice(channel, parts)

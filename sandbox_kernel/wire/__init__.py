@@ -4,7 +4,7 @@ Both sides use this same package. It does no I/O and needs the standard library 
 Python 3.9 is enough, since an image's interpreter may be older than the host's.
 """
 
-from sandbox_kernel.wire.decoder import Decoder, Event
+from sandbox_kernel.wire.decoder import Decoder, Event, PiecewiseDecoder, Whole
 from sandbox_kernel.wire.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from sandbox_kernel.wire.frames import (
     CHUNK_BYTES,
@@ -12,11 +12,14 @@ from sandbox_kernel.wire.frames import (
     MAX_PARTS,
     MAX_SUPERVISION_BYTES,
     WIRE_VERSION,
+    Begun,
     Channel,
     Message,
     Oversized,
     Part,
+    Piece,
 )
+from sandbox_kernel.wire.growing import Growing
 from sandbox_kernel.wire.outbox import MAX_BUFFERS, Outbox
 from sandbox_kernel.wire.supervision import (
     MAX_LOG_CHARACTERS,
@@ -42,10 +45,12 @@ __all__ = [
     "MAX_SUPERVISION_BYTES",
     "SECRETS",
     "WIRE_VERSION",
+    "Begun",
     "Channel",
     "Counters",
     "Decoder",
     "Event",
+    "Growing",
     "Hello",
     "KernelExit",
     "LocalProtocolError",
@@ -54,12 +59,15 @@ __all__ = [
     "Outbox",
     "Oversized",
     "Part",
+    "Piece",
+    "PiecewiseDecoder",
     "ProtocolError",
     "Ready",
     "RemoteProtocolError",
     "Signal",
     "Start",
     "Supervision",
+    "Whole",
     "decode",
     "encode",
 ]

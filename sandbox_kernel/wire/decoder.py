@@ -1,6 +1,7 @@
 """From bytes to messages.
 
-Bytes of a long message are copied once, from the input into the part under construction.
+Bytes of a long message are copied once, from the input into the part under construction; or
+not at all, where whoever takes the messages wants those that do not arrive whole as they come.
 What is over the cap is counted down as it arrives and never held.
 
 Everything the peer declares is checked when it is declared: a chunk's header against the
@@ -11,8 +12,7 @@ are taken there is nothing left to doubt, and each chunk brings its message forw
 from __future__ import annotations
 
 import struct
-from io import BytesIO
-from typing import Union
+from typing import TYPE_CHECKING, Union, cast
 
 from sandbox_kernel.wire.errors import LocalProtocolError, RemoteProtocolError
 from sandbox_kernel.wire.frames import (
@@ -26,12 +26,20 @@ from sandbox_kernel.wire.frames import (
     MORE,
     NOTICE,
     NOTICE_BODY,
+    Begun,
     Channel,
     Message,
     Oversized,
+    Part,
+    Piece,
 )
+from sandbox_kernel.wire.growing import Growing
 
-Event = Union[Message, Oversized]
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Whole = Union[Message, Oversized]
+Event = Union[Message, Oversized, Begun, Piece]
 
 _CHANNELS = tuple(Channel)
 
@@ -39,42 +47,43 @@ _CHANNELS = tuple(Channel)
 class _Incoming:
     """A message of which some bytes are still to come."""
 
-    __slots__ = ("_growing", "_lengths", "exclusive", "held", "missing", "parts", "skipped")
+    __slots__ = ("_growing", "_lengths", "exclusive", "held", "missing", "parts", "passed", "skipped")
 
-    def __init__(self, lengths: tuple[int, ...], total: int, *, skipped: bool) -> None:
-        self.parts: list[bytes] = []
+    def __init__(self, lengths: tuple[int, ...], total: int, *, skipped: bool, passed: bool) -> None:
+        self.parts: list[Part] = []
         self.missing = total
         self.held = 0
         self.skipped = skipped
+        self.passed = passed
         self.exclusive = total > EXCLUSIVE_BYTES
         self._lengths = () if skipped else lengths
-        self._growing: BytesIO | None = None
+        self._growing: Growing | None = None
 
-    def take(self, data: bytes, start: int, end: int) -> None:
+    def take(self, data: memoryview) -> None:
         """Take the next bytes of the body; the caller has checked that they are not too many."""
-        self.missing -= end - start
-        if not self.skipped:
-            self.held += end - start
-            while start < end:
-                start = self._fill_part(data, start, end)
+        self.missing -= len(data)
+        if not self.skipped and not self.passed:
+            self.held += len(data)
+            while data:
+                data = self._fill_part(data)
 
-    def finish(self) -> tuple[bytes, ...]:
+    def finish(self) -> tuple[Part, ...]:
         """Return the parts; only what is empty can still be lacking at the end."""
         return (*self.parts, *(b"" for _ in self._lengths[len(self.parts) :]))
 
-    def _fill_part(self, data: bytes, start: int, end: int) -> int:
-        length = self._lengths[len(self.parts)]
+    def _fill_part(self, data: memoryview) -> memoryview:
         if self._growing is None:
-            if end - start >= length:
-                self.parts.append(data[start : start + length])
-                return start + length
-            self._growing = BytesIO()
-        stop = min(end, start + length - self._growing.tell())
-        self._growing.write(memoryview(data)[start:stop])
-        if self._growing.tell() == length:
-            self.parts.append(self._growing.getvalue())  # shares its buffer: no second copy
+            length = self._lengths[len(self.parts)]
+            if len(data) >= length:
+                self.parts.append(bytes(data[:length]))
+                return data[length:]
+            self._growing = Growing(length)
+        count = min(len(data), self._growing.missing)
+        self._growing.add(data[:count])
+        if not self._growing.missing:
+            self.parts.append(self._growing.finish())
             self._growing = None
-        return stop
+        return data[count:]
 
 
 class Decoder:
@@ -87,6 +96,7 @@ class Decoder:
                 f"a decoder needs max_message >= 1 and 1 <= max_parts <= {MAX_PARTS}, "
                 f"not {max_message} and {max_parts}"
             )
+        self._piecewise: Collection[Channel] = ()
         self._max_message = max_message
         self._max_parts = max_parts
         self._unread = b""  # the start of a header or of an opening, never of a body
@@ -104,7 +114,7 @@ class Decoder:
         """Bytes kept for messages that are not complete yet."""
         return len(self._unread) + sum(each.held for each in self._incoming if each)
 
-    def receive(self, data: bytes | bytearray | memoryview) -> list[Event]:
+    def receive(self, data: bytes | bytearray | memoryview) -> list[Whole]:
         """Take the next bytes and return what they complete, in the order of the stream.
 
         An `Oversized` is reported once, as soon as its size is known; its bytes are then
@@ -113,10 +123,13 @@ class Decoder:
         :raises RemoteProtocolError: the peer broke the rules. From then on every call raises
             it; messages that the same data completed before the fault are not returned.
         """
+        return cast("list[Whole]", self._receive(data))
+
+    def _receive(self, data: bytes | bytearray | memoryview) -> list[Event]:
         if self._failure:
             raise RemoteProtocolError(self._failure)
         try:
-            return self._parse(data if isinstance(data, bytes) else bytes(data))
+            return self._parse(memoryview(data))
         except RemoteProtocolError as error:
             self._fail(str(error))
             raise
@@ -136,9 +149,9 @@ class Decoder:
         self._unread = b""
         self._incoming = [None] * len(_CHANNELS)
 
-    def _parse(self, data: bytes) -> list[Event]:
+    def _parse(self, data: memoryview) -> list[Event]:
         if self._unread:
-            data = self._unread + data
+            data = memoryview(self._unread + data)
         events: list[Event] = []
         position, end = 0, len(data)
         while position < end:
@@ -149,23 +162,25 @@ class Decoder:
             if not length:
                 break
             position += length
-        self._unread = data[position:]
+        self._unread = bytes(data[position:])
         return events
 
-    def _read_body(self, data: bytes, start: int, events: list[Event]) -> int:
+    def _read_body(self, data: memoryview, start: int, events: list[Event]) -> int:
         incoming = self._incoming[self._current]
         if incoming is None:
             raise AssertionError("a chunk has a body, but no message it belongs to")
         stop = min(len(data), start + self._chunk_left)
-        incoming.take(data, start, stop)
+        incoming.take(piece := data[start:stop])
         self._chunk_left -= stop - start
+        if incoming.passed:
+            events.append(Piece(self._current, piece))
         if not incoming.missing:
             self._incoming[self._current] = None
-            if not incoming.skipped:
+            if not incoming.skipped and not incoming.passed:
                 events.append(Message(self._current, incoming.finish()))
         return stop
 
-    def _read_header(self, data: bytes, start: int, events: list[Event]) -> int:
+    def _read_header(self, data: memoryview, start: int, events: list[Event]) -> int:
         """Return how many bytes were taken; 0 where there are too few to go on."""
         if len(data) - start < HEADER.size:
             return 0
@@ -196,7 +211,7 @@ class Decoder:
             )
 
     def _read_notice(
-        self, data: bytes, start: int, channel: Channel, length: int, events: list[Event]
+        self, data: memoryview, start: int, channel: Channel, length: int, events: list[Event]
     ) -> int:
         if length != NOTICE_BODY.size:
             raise RemoteProtocolError(f"a notice of {length} bytes")
@@ -207,7 +222,7 @@ class Decoder:
         return HEADER.size + NOTICE_BODY.size
 
     def _read_opening(
-        self, data: bytes, start: int, channel: Channel, length: int, *, more: bool, events: list[Event]
+        self, data: memoryview, start: int, channel: Channel, length: int, *, more: bool, events: list[Event]
     ) -> int:
         at = start + HEADER.size
         if length < COUNT.size:
@@ -240,11 +255,15 @@ class Decoder:
         return total <= cap and count <= self._max_parts
 
     def _begin(self, channel: Channel, lengths: tuple[int, ...], total: int, events: list[Event]) -> None:
-        incoming = _Incoming(lengths, total, skipped=not self._allows(channel, total, len(lengths)))
+        skipped = not self._allows(channel, total, len(lengths))
+        passed = channel in self._piecewise and not skipped
+        incoming = _Incoming(lengths, total, skipped=skipped, passed=passed)
         if incoming.exclusive and any(each and each.exclusive for each in self._incoming):
             raise RemoteProtocolError(f"two messages above {EXCLUSIVE_BYTES} bytes at the same time")
         if incoming.skipped:
             events.append(Oversized(channel, total, len(lengths)))
+        elif passed:
+            events.append(Begun(channel, lengths))
         if total:
             self._incoming[channel] = incoming
 
@@ -253,9 +272,27 @@ class Decoder:
         self._chunk_left = body
 
 
-def _cut(data: bytes, at: int, lengths: tuple[int, ...]) -> tuple[bytes, ...]:
-    parts = []
+class PiecewiseDecoder(Decoder):
+    """Tells of messages on some channels as they come: collects none of those that do not arrive whole."""
+
+    def pass_on(self, channels: Collection[Channel]) -> None:
+        """Begin to do so on these channels, with the next message of each."""
+        self._piecewise = channels
+
+    def receive_pieces(self, data: bytes | bytearray | memoryview) -> list[Event]:
+        """Take the next bytes and return what they bring; as `receive`, but for the pieces.
+
+        A `Piece` is a view of `data`: use it before those bytes change.
+
+        :raises RemoteProtocolError: the peer broke the rules.
+        """
+        return self._receive(data)
+
+
+def _cut(data: memoryview, at: int, lengths: tuple[int, ...]) -> tuple[bytes, ...]:
+    whole = bytes(data[at : at + sum(lengths)])
+    parts, at = [], 0
     for length in lengths:
-        parts.append(data[at : at + length])
+        parts.append(whole[at : at + length])
         at += length
     return tuple(parts)

@@ -73,7 +73,7 @@ class Message(NamedTuple):
     """One whole message, as it was put in on the other side."""
 
     channel: Channel
-    parts: tuple[bytes, ...]
+    parts: tuple[Part, ...]
 
 
 class Oversized(NamedTuple):
@@ -83,3 +83,18 @@ class Oversized(NamedTuple):
     size: int
     """Bytes of all parts together, as its sender declared them."""
     parts: int
+
+
+class Begun(NamedTuple):
+    """The beginning of a message that is told of piece by piece."""
+
+    channel: Channel
+    lengths: tuple[int, ...]
+    """Of its parts. There is at least one byte to come."""
+
+
+class Piece(NamedTuple):
+    """The next bytes of the message that was begun on a channel, across the borders of its parts."""
+
+    channel: Channel
+    data: memoryview

@@ -15,7 +15,7 @@ from math import isfinite
 from typing import Any, NamedTuple, Union
 
 from sandbox_kernel.wire.errors import LocalProtocolError, RemoteProtocolError
-from sandbox_kernel.wire.frames import MAX_SUPERVISION_BYTES
+from sandbox_kernel.wire.frames import MAX_SUPERVISION_BYTES, Part
 
 MAX_LOG_CHARACTERS = 16 * 1024
 """Longest text of one Log. A character costs up to 12 bytes of JSON, so it stays below
@@ -140,7 +140,7 @@ def encode(message: Supervision) -> tuple[bytes, ...]:
     return (part,)
 
 
-def decode(parts: Sequence[bytes]) -> Supervision:
+def decode(parts: Sequence[Part]) -> Supervision:
     """Return the message that `parts` carry.
 
     :raises RemoteProtocolError: they carry none, or one with a missing, unknown or unfit field.
@@ -148,7 +148,7 @@ def decode(parts: Sequence[bytes]) -> Supervision:
     if len(parts) != 1 or len(parts[0]) > MAX_SUPERVISION_BYTES:
         raise RemoteProtocolError("a supervision message is one part of bounded size")
     try:
-        content = json.loads(parts[0])
+        content = json.loads(bytes(parts[0]))
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"a supervision message is not JSON: {type(error).__name__}") from None
     kind = content.pop("kind", None) if isinstance(content, dict) else None

@@ -146,8 +146,8 @@ MUTATIONS = (
         "guest-end-of-input",
         "A host that goes, however it goes, leaves nothing running.",
         f"{_GUEST}/tunnel.py",
-        "        if not data:\n            raise HostGoneError\n",
-        "        if not data:\n            return []\n",
+        "        if not count:\n            raise HostGoneError\n",
+        "        if not count:\n            return []\n",
         within("guest/test_end.py", "test_the_end_of_input_ends_everything"),
     ),
     Mutation(
@@ -213,6 +213,30 @@ MUTATIONS = (
         "        elif event.channel is Channel.IOPUB:\n            raise",
         "        elif False:\n            raise",
         _start("test_nonsense_to_a_running_kernel_is_refused"),
+    ),
+    Mutation(
+        "guest-endless-frame",
+        "What listens in the kernel's place makes PID 1 hold no endless frame.",
+        f"{_GUEST}/zmtp.py",
+        "not self.ready or length > MAX_FRAME",
+        "not self.ready",
+        within("guest/test_zmtp.py", "test_what_is_no_message_is_refused[1-an endless frame]"),
+    ),
+    Mutation(
+        "guest-stranger",
+        "Nor is it taken for a kernel if it speaks another protocol.",
+        f"{_GUEST}/line.py",
+        "        except NoMessageError:  # it is not the kernel that listens there\n            count = 0\n",
+        "        except NoMessageError:\n            pass\n",
+        within("guest/test_line.py", "test_who_does_not_speak_zmtp_is_left"),
+    ),
+    Mutation(
+        "guest-half-a-message",
+        "A connection does not begin with the end of a message that another has begun.",
+        f"{_GUEST}/line.py",
+        "        if self._line.lost == self._lost:\n",
+        "        if True:\n",
+        within("guest/test_line.py", "test_what_was_begun_on_one_connection_is_not_for_the_next"),
     ),
 )
 

@@ -81,6 +81,14 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "wire-largest-message-in-pieces",
+        "Nor is it passed on in pieces.",
+        DECODER,
+        "channel in self._piecewise and not skipped",
+        "channel in self._piecewise",
+        within("wire/test_pieces.py", "test_what_is_too_long_is_not_passed_on"),
+    ),
+    Mutation(
         "wire-most-parts",
         "Nor what has more parts than the cap.",
         DECODER,
