@@ -43,12 +43,16 @@ def clean_header(header: Json) -> Json:
 
     :raises UncleanMessageError: it has no usable msg_id or msg_type.
     """
+    get = header.get
     clean: Json = {
-        field: _word(header.get(field, "")) for field in ("msg_id", "msg_type", "session", "username")
+        "msg_id": _word(get("msg_id")),
+        "msg_type": _word(get("msg_type")),
+        "session": _word(get("session")),
+        "username": _word(get("username")),
     }
     if not clean["msg_id"] or not clean["msg_type"]:
         raise UncleanMessageError("a header without msg_id or msg_type")
-    date, version = header.get("date"), header.get("version")
+    date, version = get("date"), get("version")
     clean["date"] = date if _is_date(date) else datetime.now(UTC).isoformat()
     clean["version"] = (
         version if isinstance(version, str) and _VERSION.fullmatch(version) else PROTOCOL_VERSION

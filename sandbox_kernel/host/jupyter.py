@@ -13,9 +13,8 @@ import hashlib
 import hmac
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox_kernel.host.parts import json_bytes
 from sandbox_kernel.wire import Part
@@ -24,14 +23,16 @@ DELIMITER = b"<IDS|MSG>"
 PROTOCOL_VERSION = "5.4"
 EMPTY = b"{}"
 
+JOINED = 16 << 10
+"""Bytes of a message below which it is signed in one call: four times as fast as part by part."""
+
 
 class MalformedMessageError(Exception):
     """Bytes that are no Jupyter message, or whose signature is wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawMessage:
-    """One message; the JSON parts still unread."""
+class RawMessage(NamedTuple):
+    """One message; the JSON parts still unread. A tuple, for two are made of each message."""
 
     identities: tuple[bytes, ...]
     signature: bytes
@@ -65,7 +66,8 @@ class RawMessage:
     @property
     def size(self) -> int:
         """Bytes of all that the sender chose freely."""
-        return sum(map(len, self.signed_parts)) + sum(map(len, self.buffers))
+        size = len(self.header) + len(self.parent) + len(self.metadata) + len(self.content)
+        return size + sum(map(len, self.buffers)) if self.buffers else size
 
     def parts(self, signature: bytes = b"") -> tuple[Part, ...]:
         """Return the message as multipart bytes with this signature, whatever its own was."""
@@ -76,10 +78,13 @@ class Signer:
     """Signs and checks with one HMAC-SHA256 key."""
 
     def __init__(self, key: bytes) -> None:
+        self._key = key
         self._hmac = hmac.new(key, digestmod=hashlib.sha256)
 
     def sign(self, message: RawMessage) -> bytes:
         """Return the hex digest that the message should carry."""
+        if message.size < JOINED:
+            return hmac.digest(self._key, b"".join(message.signed_parts), "sha256").hex().encode()
         digest = self._hmac.copy()
         for part in message.signed_parts:
             digest.update(part)

@@ -29,6 +29,9 @@ MAX_VALUES = 4_000_000
 FEW = 64
 """Brackets or commas that are found one by one: faster than to count, unless there are more."""
 
+SHORT = 4 << 10
+"""Bytes of a part in which brackets are counted: to find them one by one takes longer than that."""
+
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 """A string of JSON; also one that does not end, or the search for its end would begin again at each quote."""
 
@@ -103,7 +106,10 @@ def _check_structure(part: bytes, what: str) -> None:
 
     Counting bytes is exact enough where there are few; only where not are strings left out.
     """
-    if _has_few(b"[", part) and _has_few(b"{", part) and not _has_many_values(part):
+    if len(part) < SHORT:
+        if part.count(b"[") + part.count(b"{") <= FEW:
+            return
+    elif _has_few(b"[", part) and _has_few(b"{", part) and not _has_many_values(part):
         return
     bare = _STRING.sub(b"", part)
     if bare.count(b"[") + bare.count(b"{") > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:

@@ -8,7 +8,8 @@ that a client has sent.
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from sandbox_kernel.host.hooks import Filter
 from sandbox_kernel.host.hygiene import MAX_HEADER, MAX_METADATA, clean_header, shape
@@ -31,8 +32,7 @@ READING = 16
 _reading_large = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A message of the guest of which only the small parts were read."""
 
     raw: RawMessage
@@ -41,14 +41,11 @@ class Envelope:
     request: Request | None
     """The client's message that it belongs to, if something is owed for that one."""
 
-    @property
-    def msg_type(self) -> str:
-        """What it says it is."""
-        return str(self.header["msg_type"])
+    msg_type: str
+    """What it says it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """What clients get of a message, and the content in it."""
 
     parts: tuple[Part, ...]
@@ -101,9 +98,10 @@ class Reader:
         header, _ = read_object(raw.header, "a header", limit=MAX_HEADER)
         if self._masks:
             header = self._masks.json(header)
-            raw = replace(raw, identities=tuple(bytes(self._masks.buffer(part)) for part in raw.identities))
+            raw = raw._replace(identities=tuple(bytes(self._masks.buffer(part)) for part in raw.identities))
         parent_id = self._parent_of(raw)
-        return Envelope(raw, clean_header(header), parent_id, self._ledger.find(parent_id))
+        clean = clean_header(header)
+        return Envelope(raw, clean, parent_id, self._ledger.find(parent_id), clean["msg_type"])
 
     def _parent_of(self, raw: RawMessage) -> str:
         """Read the parent's id, unless it is that of the message before: outputs come in long rows."""
@@ -131,19 +129,20 @@ class Reader:
         parent = self._ledger.header(read.parent_id) or EMPTY
         shaped = shape(read.msg_type, content)
         if self._masks:
-            raw = replace(raw, buffers=tuple(map(self._masks.buffer, raw.buffers)))
+            raw = raw._replace(buffers=tuple(map(self._masks.buffer, raw.buffers)))
             metadata = json_bytes(self._masks.json(notes))
             shaped = self._masked(self._masks, read, shaped, parent)
         shaped = self._filtered(read, shaped)
         self._passed += 1
         # With masks the bytes are never the kernel's own: a name that comes twice hides its first value.
-        clean = replace(
-            raw,
+        clean = RawMessage(
             identities=raw.identities if identities is None else identities,
+            signature=b"",
             header=json_bytes({**read.header, "msg_id": f"{self._series}-{self._passed}"}),
             parent=parent,
             metadata=metadata,
             content=content_bytes if shaped == content and not self._masks else json_bytes(shaped),
+            buffers=raw.buffers,
         )
         grown = max(0, len(clean.content) - len(raw.content))
         return Sealed(self._outer.parts(clean), shaped, grown)

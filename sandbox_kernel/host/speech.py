@@ -1,6 +1,6 @@
 """What the guard says itself: composed, signed, and addressed to clients."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sandbox_kernel.host.jupyter import EMPTY, RawMessage, Signer, compose
 from sandbox_kernel.host.ledger import Request
@@ -8,16 +8,14 @@ from sandbox_kernel.host.parts import Json
 from sandbox_kernel.wire import Channel, Part
 
 
-@dataclass(frozen=True, slots=True)
-class ToGuest:
+class ToGuest(NamedTuple):
     """Parts to send into the sandbox."""
 
     channel: Channel
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ToClient:
+class ToClient(NamedTuple):
     """Parts to send to a client (or, on iopub, to all that listen)."""
 
     channel: Channel

@@ -23,7 +23,7 @@ from sandbox_kernel import __version__
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.engines.base import SandboxProcess, Usage
 from sandbox_kernel.host.guard import Action, Guard, ToGuest
-from sandbox_kernel.host.unread import Sender
+from sandbox_kernel.host.unread import Sender, send_parts
 from sandbox_kernel.wire import (
     WIRE_VERSION,
     Channel,
@@ -49,6 +49,12 @@ OUTBOX_LIMIT = 8 << 20
 READ_SIZE = 256 << 10
 """Bytes per read: a quarter of a 1 MiB pipe, so that one wake-up empties what gathered."""
 
+WRITE_SIZE = 256 << 10
+"""Bytes per write: about what a guest has read meanwhile; more would be planned in vain."""
+
+LARGE = 64 << 10
+"""Bytes of a client's part from which on it is passed on where ZeroMQ has put it, without a copy."""
+
 BATCH = 64
 """Messages taken from one client socket per wake-up, so that no channel starves another."""
 
@@ -66,6 +72,9 @@ LONGEST_POLL = 2**31 - 1
 
 FLUSH = 5.0
 """Seconds that a guest has to send its backlog once its kernel has ended."""
+
+_IN, _OUT, _NOBLOCK = int(zmq.POLLIN), int(zmq.POLLOUT), int(zmq.NOBLOCK)
+"""As plain numbers: flags of an enumeration cost as much as the calls that they are for."""
 
 Sockets: TypeAlias = "dict[Channel, zmq.Socket[bytes]]"
 
@@ -151,6 +160,7 @@ class Tunnel:
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._poller = zmq.Poller()
         self._armed: dict[object, int] = {}
+        self._armed_for: object = None
         self._complaining = process.stderr >= 0
         self._seen = Usage()
         self._flush_until: float | None = None
@@ -202,14 +212,19 @@ class Tunnel:
 
     def _arm(self) -> None:
         """Tell the poller what is of interest now; unchanged interests cost nothing."""
-        wanted: dict[object, int] = {self._commands.wake: zmq.POLLIN, self._process.stdout: zmq.POLLIN}
-        wanted.update(dict.fromkeys(self._bells, zmq.POLLIN))
-        if self._outbox.pending() < OUTBOX_LIMIT:
-            wanted.update(dict.fromkeys(self._sockets.values(), zmq.POLLIN))
+        backlog = self._outbox.pending()
+        state = (backlog > 0, backlog < OUTBOX_LIMIT, self._complaining, len(self._bells), self._publisher)
+        if state == self._armed_for:
+            return
+        self._armed_for = state
+        wanted: dict[object, int] = {self._commands.wake: _IN, self._process.stdout: _IN}
+        wanted.update(dict.fromkeys(self._bells, _IN))
+        if backlog < OUTBOX_LIMIT:
+            wanted.update(dict.fromkeys(self._sockets.values(), _IN))
         if self._complaining:
-            wanted[self._process.stderr] = zmq.POLLIN
-        if self._outbox:
-            wanted[self._process.stdin] = zmq.POLLOUT
+            wanted[self._process.stderr] = _IN
+        if backlog:
+            wanted[self._process.stdin] = _OUT
         for target in self._armed.keys() - wanted.keys():
             self._poller.unregister(target)
         for target, flags in wanted.items():
@@ -237,11 +252,12 @@ class Tunnel:
         if channel is Channel.IOPUB:
             return self._greet()
         try:
-            parts = self._sockets[channel].recv_multipart(zmq.NOBLOCK)
+            frames = self._sockets[channel].recv_multipart(_NOBLOCK, copy=False)
         except zmq.Again:
             return False
         if channel is not Channel.HEARTBEAT:
             self._deadlines.asked(time.monotonic())
+        parts = [frame.bytes if len(frame) < LARGE else frame.buffer for frame in frames]
         self._act(self.guard.from_client(channel, parts))
         return self._outbox.pending() < OUTBOX_LIMIT
 
@@ -249,7 +265,7 @@ class Tunnel:
         """Let the next client subscribe, and welcome it: nothing is published to it in between."""
         iopub = self._sockets[Channel.IOPUB]
         try:
-            asked = iopub.recv_multipart(zmq.NOBLOCK)[0]
+            asked = iopub.recv_multipart(_NOBLOCK)[0]
         except zmq.Again:
             return False
         self._deadlines.asked(time.monotonic())
@@ -325,7 +341,7 @@ class Tunnel:
     def _write_guest(self) -> None:
         while self._outbox:
             try:
-                self._outbox.advance(self._process.write(self._outbox.buffers(1 << 20)))
+                self._outbox.advance(self._process.write(self._outbox.buffers(WRITE_SIZE)))
             except BlockingIOError:
                 return
             except OSError:  # the guest is gone; the end of its stream tells the rest
@@ -357,7 +373,7 @@ class Tunnel:
             elif action.channel is Channel.IOPUB:
                 self._publisher.send(action.parts, marked=marked)
             else:
-                self._sockets[action.channel].send_multipart(action.parts, copy=False)
+                send_parts(self._sockets[action.channel], action.parts)
 
     def _unread(self) -> int:
         return self._publisher.unread() if self._publisher else 0

@@ -13,8 +13,21 @@ import zmq
 
 from sandbox_kernel.wire import Part
 
+COPIED = 64 << 10
+"""Bytes of a part below which it is cheaper to copy it than to have ZeroMQ give it back."""
+
+_MORE = int(zmq.SNDMORE)
+
 EVERY = 256 << 10
 """Bytes between two such messages: to know of each would cost more than to send it."""
+
+
+def send_parts(socket: "zmq.Socket[bytes]", parts: Sequence[Part], *, more: bool = False) -> None:
+    """Send a message, or its first parts: what `send_multipart` does, in a third of its time."""
+    send, left = socket.send, len(parts) - 1 + more
+    for part in parts:
+        send(part, _MORE if left else 0, copy=len(part) < COPIED)
+        left -= 1
 
 
 class Sender:
@@ -31,11 +44,12 @@ class Sender:
         self._sent += sum(map(len, parts))
         last_mark = self._marks[-1][0] if self._marks else self._taken
         if self._sent - last_mark < EVERY and not marked:
-            self._socket.send_multipart(parts, copy=False)
+            send_parts(self._socket, parts)
             return
         *rest, last = parts
         frame = zmq.Frame(last, track=True, copy=False, copy_threshold=0)
-        self._socket.send_multipart([*rest, frame], copy=False)
+        send_parts(self._socket, rest, more=True)
+        self._socket.send(frame, copy=False)
         if frame.tracker is not None:
             self._marks.append((self._sent, frame.tracker))
 

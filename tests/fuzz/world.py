@@ -104,7 +104,7 @@ class World:
         """The kernel sends a message, of which one part may be spoilt."""
         header = self.sent[parent % len(self.sent)].header if self.sent and parent >= 0 else EMPTY
         raw = compose(msg_type, {}, parent=header, identities=IDENTITIES[:1])
-        fields = {name: getattr(raw, name) for name in RawMessage.__slots__}
+        fields = {name: getattr(raw, name) for name in RawMessage._fields}
         fields |= {"content": content, "buffers": buffers}
         if spoil:
             fields[spoil] = (junk,) if spoil == "identities" else junk

@@ -55,7 +55,7 @@ class Conversation:
         """Send what the kernel says; return what the guard makes of it."""
         raw = compose(msg_type, {}, parent=parent, identities=changes.pop("identities", (b"client",)))
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        fields = {name: getattr(raw, name) for name in RawMessage.__slots__} | {"content": body} | changes
+        fields = {name: getattr(raw, name) for name in RawMessage._fields} | {"content": body} | changes
         return list(self.guard.from_guest(Message(channel, RawMessage(**fields).parts())))
 
     def publish(

@@ -1,7 +1,6 @@
 """The guard's rules, without a socket or a kernel."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from jupyter_client.session import Session
@@ -254,9 +253,9 @@ def test_broken_json_is_dropped(content, part):
 def test_broken_json_of_a_client_harms_nobody(content):
     """A client with the key and a bug does not end the kernel, nor wait for an answer that cannot come."""
     talk = Conversation()
-    raw = replace(compose("execute_request", {"code": "1"}), header=content)
+    raw = compose("execute_request", {"code": "1"})._replace(header=content)
     assert list(talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(raw))) == []
-    raw = replace(compose("execute_request", {"code": "1"}), content=content)
+    raw = compose("execute_request", {"code": "1"})._replace(content=content)
     answer = told(talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(raw)))
     assert [kind for _, kind, _ in answer] == ["status", "error", "execute_reply", "status"]
     assert talk.guard.ledger.running() is None
@@ -406,7 +405,7 @@ def test_cells_of_two_subshells_are_both_interrupted():
     main, waits = talk.execute(), talk.execute()
     raw = compose("execute_request", {"code": "1"}, identities=(b"client",))
     beside = json.dumps({**json.loads(raw.header), "subshell_id": "s"}).encode()
-    list(talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(replace(raw, header=beside))))
+    list(talk.guard.from_client(Channel.SHELL, Signer(OUTER).parts(raw._replace(header=beside))))
     talk.guard.interrupted(None, "The deadline passed.")
     ends = []
     for cell in (main, beside, waits):
@@ -443,7 +442,7 @@ def test_ids_of_two_channels_may_be_the_same():
     cell = talk.execute()
     clone = compose("shutdown_request", {}, identities=(b"client",))
     header = json.dumps({**json.loads(clone.header), "msg_id": json.loads(cell)["msg_id"]}).encode()
-    parts = Signer(OUTER).parts(replace(clone, header=header))
+    parts = Signer(OUTER).parts(clone._replace(header=header))
     assert [type(action) for action in talk.guard.from_client(Channel.CONTROL, parts)] == [ToGuest]
     assert talk.say(Channel.CONTROL, "shutdown_reply", {"status": "ok"}, header)
     assert talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, cell)

@@ -12,7 +12,7 @@ called from any thread.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -82,7 +82,12 @@ class Usage:
 
     def __or__(self, other: "Usage") -> "Usage":
         """Return what either has counted: the same events, seen from two sides."""
-        return Usage(*map(max, astuple(self), astuple(other)))
+        return Usage(
+            max(self.memory_bytes, other.memory_bytes),
+            max(self.oom_kills, other.oom_kills),
+            max(self.pids_refused, other.pids_refused),
+            max(self.cpu_seconds, other.cpu_seconds),
+        )
 
 
 class Pipes:

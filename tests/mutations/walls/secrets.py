@@ -75,7 +75,7 @@ MUTATIONS = (
         "secrets-in-buffers",
         "Nor do binary parts.",
         READING,
-        "            raw = replace(raw, buffers=tuple(map(self._masks.buffer, raw.buffers)))\n",
+        "            raw = raw._replace(buffers=tuple(map(self._masks.buffer, raw.buffers)))\n",
         "",
         _guarded("test_metadata_and_buffers"),
     ),
