@@ -112,7 +112,8 @@ def _with_run(kernel: str) -> Callable[[Path], None]:
     return run
 
 
-def _notebook(kernel: str) -> dict[str, Any]:
+def small_notebook(kernel: str) -> dict[str, Any]:
+    """Return a notebook of three cells that names a kernel."""
     code: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     cells = [{**code, "id": f"cell-{number}", "source": source} for number, source in enumerate(SOURCES)]
     spec = {"name": kernel, "language": "python", "display_name": kernel}
@@ -126,7 +127,7 @@ def main() -> None:
     run = {"papermill": _with_papermill, "run": _with_run}[tool](kernel)
     with tempfile.TemporaryDirectory(prefix="notebooks-", dir=Path.cwd()) as directory:
         notebook = Path(directory) / "small.ipynb"
-        notebook.write_text(json.dumps(_notebook(kernel)), encoding="utf-8")
+        notebook.write_text(json.dumps(small_notebook(kernel)), encoding="utf-8")
         run(notebook)
         sys.stdout.write(_READY)
         sys.stdout.flush()

@@ -177,6 +177,15 @@ GROUPS: Final = {
             pool="default",
         ),
         Group(
+            *("programs", "programs from the command line to their exit"),
+            (
+                Figure("run", "one small notebook, by run and by jupyter execute", MILLISECONDS),
+                Figure("load", "loading what starts the kernel, new process", MILLISECONDS),
+            ),
+            *(10, 2, 120),
+            {"times": 1},
+        ),
+        Group(
             *("batch", "small notebooks, two at a time"),
             _one("batch", "notebooks a second, two at a time", PER_SECOND, "more"),
             *(3, 1, 300),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from sandbox_kernel.bench import batch, cells, many, starts, trace
+from sandbox_kernel.bench import batch, cells, many, programs, starts, trace
 from sandbox_kernel.bench.container import new_kernel
 from sandbox_kernel.bench.kernel import Kernel
 from sandbox_kernel.bench.subjects import Subject
@@ -37,6 +37,7 @@ ON_A_SUBJECT: Final[dict[str, Callable[..., Any]]] = {
     "cold": starts.cold,
     "memory": partial(many.memory, root=os.getpid()),
     "growth": many.growth,
+    "programs": programs.programs,
     "batch": batch.batch,
     "trace": trace.trace,
 }

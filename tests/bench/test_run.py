@@ -12,7 +12,7 @@ from sandbox_kernel.bench.trace import PROBES, REPLY, Notes, stages
 from sandbox_kernel.bench.worker import ON_A_KERNEL, ON_A_SUBJECT
 
 LEAST = {
-    **{name: {"times": 1} for name in (*ON_A_KERNEL, "start", "cold")},
+    **{name: {"times": 1} for name in (*ON_A_KERNEL, "start", "cold", "programs")},
     "open": {},
     "memory": {"count": 2},
     "growth": {"counts": [1, 2], "times": 2, "idle": 0.1},

@@ -55,3 +55,11 @@ def test_links(readme: str, repository: Path) -> None:
         re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in readme.splitlines()
     }
     assert {link[1:] for link in links if link.startswith("#")} <= headings
+
+
+def test_where_the_commands_are_is_told(readme: str, repository: Path) -> None:
+    """Before the first of them: `make` installs into an environment that is not on anybody's PATH."""
+    made = re.search(r"^BIN\s*[:?]?=\s*(\S+)/bin$", (repository / "Makefile").read_text(), re.MULTILINE)
+    assert made
+    told = readme.index(f"`. {made[1]}/bin/activate`")
+    assert told < readme.index(f"`{made[1]}/bin/sandbox-kernel`") < readme.index("\nsandbox-kernel run")
