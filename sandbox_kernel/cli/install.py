@@ -3,6 +3,7 @@
 import click
 
 from sandbox_kernel.cli import policy_options
+from sandbox_kernel.cli.imports import for_notebooks
 
 HELP = """
 Install a kernel whose sandbox has the policy given here, for JupyterLab's launcher and every other
@@ -38,7 +39,8 @@ def command(
     replace: bool,
 ) -> int:
     """Write the kernelspec."""
-    from sandbox_kernel.cli.installing import install
+    with for_notebooks():
+        from sandbox_kernel.cli.installing import install
 
     if where and prefix:
         raise click.UsageError("Name one place: --user, --sys-prefix or --prefix.")

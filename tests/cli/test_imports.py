@@ -79,6 +79,13 @@ def test_bubblewrap_needs_no_client_of_a_daemon(notebook: Callable[..., Path]) -
     assert not found & {"docker", "requests", "urllib3", "markdown_it", *FORMATS}
 
 
+def test_a_kernel_is_installed_without_what_checks_formats(tmp_path: Path) -> None:
+    """Who installs a kernel needs of what reads notebooks a name, and waits for no grammar."""
+    found = imported(CALL.format(arguments=["install", "--prefix", str(tmp_path)]))
+    assert "nbformat" in found
+    assert not found & {*FORMATS}
+
+
 def test_what_is_left_out_can_still_be_imported(tmp_path: Path) -> None:
     """What notebooks are read without is not kept from whoever imports it afterwards."""
     for name in FORMATS:
