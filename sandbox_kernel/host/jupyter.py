@@ -39,7 +39,7 @@ class RawMessage(NamedTuple):
     header: bytes
     parent: bytes
     metadata: bytes
-    content: bytes
+    content: Part
     buffers: tuple[Part, ...] = ()
 
     @classmethod
@@ -55,11 +55,11 @@ class RawMessage(NamedTuple):
         if len(parts) < at + 6:
             raise MalformedMessageError("a message with parts missing")
         identities = tuple(map(bytes, parts[:at]))
-        signature, header, parent, metadata, content = map(bytes, parts[at + 1 : at + 6])
-        return cls(identities, signature, header, parent, metadata, content, tuple(parts[at + 6 :]))
+        signature, header, parent, metadata = map(bytes, parts[at + 1 : at + 5])
+        return cls(identities, signature, header, parent, metadata, parts[at + 5], tuple(parts[at + 6 :]))
 
     @property
-    def signed_parts(self) -> tuple[bytes, bytes, bytes, bytes]:
+    def signed_parts(self) -> tuple[bytes, bytes, bytes, Part]:
         """What the signature covers, in its order."""
         return self.header, self.parent, self.metadata, self.content
 

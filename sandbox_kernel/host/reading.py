@@ -140,7 +140,7 @@ class Reader:
             signature=b"",
             header=json_bytes({**read.header, "msg_id": f"{self._series}-{self._passed}"}),
             parent=parent,
-            metadata=metadata,
+            metadata=bytes(metadata),
             content=content_bytes if shaped == content and not self._masks else json_bytes(shaped),
             buffers=raw.buffers,
         )

@@ -9,13 +9,49 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sandbox_kernel.host.parts import MAX_DEPTH, UncleanMessageError, json_bytes, read_object
+from sandbox_kernel.host.parts import (
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    MAX_VALUES,
+    UncleanMessageError,
+    json_bytes,
+    read_object,
+)
 
 
 def test_clean_json_keeps_its_bytes():
     """Nothing is rewritten that needs no repair."""
     part = b'{"text": "\\u00e4 1e5", "n": 1.5}'
     assert read_object(part, "content")[1] is part
+
+
+VIEWED = {
+    "clean": b'{"a": [1, 2.5, {"b": "\xc3\xa4"}]}',
+    "many brackets": b'{"a": [%s]}' % b",".join([b"[]"] * 1000),
+    "brackets in a text": json.dumps({"a": "[{" * 300_000}).encode(),
+    "no number": b'{"a": NaN}',
+    "half a pair": b'{"a": "\\ud800"}',
+    "too deep": b'{"a": ' + b"[" * 200 + b"]" * 200 + b"}",
+    "too many arrays": b'{"a": [%s]}' % b",".join([b"[]"] * (MAX_CONTAINERS + 1)),
+    "too many values": b'{"a": [%s]}' % b",".join([b"1"] * (MAX_VALUES + 2)),
+    "a list": b"[]",
+    "no JSON": b"{",
+    "no text": b'{"a": "\xff"}',
+}
+
+
+@pytest.mark.parametrize("name", VIEWED)
+def test_a_view_means_what_its_bytes_mean(name):
+    """Long parts come as views of what has arrived: they are checked, read and refused alike."""
+
+    def outcome(part):
+        try:
+            value, passed = read_object(part, "content")
+        except UncleanMessageError as error:
+            return str(error)
+        return value, bytes(passed)
+
+    assert outcome(memoryview(VIEWED[name])) == outcome(VIEWED[name])
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
