@@ -8,7 +8,8 @@ than its reader, queues grow until the memory limit kills the kernel, and the so
 is beyond 1000 messages. Neither is what a user expects of `print`. With this profile a cell
 that publishes waits for its reader: the socket does not drop, at most MAX_QUEUED messages wait
 for it, and a stream is flushed after FLUSH_CHARACTERS. The control thread never waits, for an
-answer to it must not. And an error is formatted once, so that an interrupt is answered sooner.
+answer to it must not. An error is formatted once, so that an interrupt is answered sooner. And who
+subscribes late is told that the kernel has begun.
 
 Code inside can undo it. What it gains is to lose its own output or to reach its own memory
 limit: nothing outside rests on this.
@@ -24,8 +25,9 @@ from collections.abc import Callable  # noqa: TC003 - read at run time by nobody
 from typing import Any
 
 import zmq
-from ipykernel.iostream import OutStream
+from ipykernel.iostream import IOPubThread, OutStream
 from ipykernel.kernelapp import IPKernelApp
+from ipykernel.kernelbase import Kernel
 from IPython import get_ipython
 
 MAX_QUEUED = 8  # messages: enough to keep the stream busy, few enough to hold
@@ -174,7 +176,33 @@ def bind_with_marks(app: type[IPKernelApp]) -> None:
     app._bind_socket = bind_marked  # type: ignore[method-assign]  # noqa: SLF001
 
 
+def announce_to_the_late(publisher: type[IOPubThread], kernel: type[Kernel]) -> None:
+    """Have who subscribes after the kernel has begun hear that it has.
+
+    It is said once. Who comes later, as happens where a kernel takes no time to begin, would have to
+    take its silence for a sign of life, after a while.
+    """
+    welcome, start = getattr(publisher, "_send_welcome_message", None), kernel.start
+    if welcome is None:  # of before ipykernel 7.1: it does not hear of subscribers
+        return
+    begun: list[Kernel] = []
+
+    def note_and_start(self: Kernel) -> None:
+        begun.append(self)  # first: to hear it twice does no harm
+        start(self)  # type: ignore[no-untyped-call]
+
+    def welcome_and_tell(self: IOPubThread, subscription: str) -> None:
+        welcome(self, subscription)
+        if begun and self.session:
+            message = self.session.msg("status", {"execution_state": "starting"})
+            self.socket.send_multipart([b"status", *self.session.serialize(message)])
+
+    kernel.start = note_and_start  # type: ignore[method-assign]
+    publisher._send_welcome_message = welcome_and_tell  # type: ignore[method-assign]  # noqa: SLF001
+
+
 bind_with_marks(IPKernelApp)
+announce_to_the_late(IOPubThread, Kernel)
 
 _module = sys.modules["_sandbox_profile"] = types.ModuleType("_sandbox_profile", __doc__)
 _module.WaitingStream = WaitingStream  # type: ignore[attr-defined]
