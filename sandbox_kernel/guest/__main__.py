@@ -1,7 +1,6 @@
-"""Run as `python -I …/guest/__main__.py [PACKAGES [NURSERY WALL]]`, with the tunnel as stdin and stdout.
+"""Run as `python -I …/guest/__main__.py [NURSERY WALL]`, with the tunnel as stdin and stdout.
 
-PACKAGES is the directory with pyzmq, where Python itself was told not to look for any (-S). NURSERY
-is the descriptor of a socket at whose other end a forked kernel waits, WALL what to raise around
+NURSERY is the descriptor of a socket at whose other end a forked kernel waits, WALL what to raise around
 another, should it not come: see `Nursery`.
 
 Isolated mode (-I) ignores the environment and leaves this directory out of the search path,
@@ -15,11 +14,10 @@ import sys
 def _main() -> int:
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     sys.path.insert(0, os.path.dirname(package))
-    sys.path += sys.argv[1:2]
     from sandbox_kernel.guest.nursery import Nursery  # noqa: PLC0415 - found only now
 
     # First of all: who is forked can enter while the rest of this is imported.
-    nursery = Nursery(int(sys.argv[2]), bytes.fromhex(sys.argv[3])) if len(sys.argv) > 2 else None
+    nursery = Nursery(int(sys.argv[1]), bytes.fromhex(sys.argv[2])) if len(sys.argv) > 1 else None
 
     from sandbox_kernel.guest.descriptors import take_standard_streams  # noqa: PLC0415
     from sandbox_kernel.guest.supervisor import run  # noqa: PLC0415

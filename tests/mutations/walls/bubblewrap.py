@@ -150,7 +150,7 @@ NAMESPACES = (
         COMMAND,
         'BARE: Final = ("-I", "-S", "-B")',
         'BARE: Final = ("-S", "-B")',
-        within(f"{_TESTS}/test_engine.py", "test_the_guest_is_told_where_its_one_package_is"),
+        within(f"{_TESTS}/test_engine.py", "test_the_guest_looks_for_no_packages"),
     ),
 )
 

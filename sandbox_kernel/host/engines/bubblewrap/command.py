@@ -1,8 +1,6 @@
 """The command line of bubblewrap for one launch, and the descriptors that it names."""
 
 from collections.abc import Sequence
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Final
 
 from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap
@@ -18,13 +16,8 @@ BARE: Final = ("-I", "-S", "-B")
 
 
 def guest_command(interpreter: Interpreter) -> list[str]:
-    """Return what runs inside as PID 1: our interpreter, told where pyzmq is.
-
-    To look for packages as Python does costs half of what starting it does, and leaves out the user's own.
-    """
-    found = find_spec("zmq")
-    packages = str(Path(found.origin).parents[1]) if found and found.origin else ""
-    return [interpreter.executable, *BARE, GUEST, packages]
+    """Return what runs inside as PID 1: our interpreter, of which the standard library will do."""
+    return [interpreter.executable, *BARE, GUEST]
 
 
 def command(
