@@ -201,6 +201,7 @@ GROUPS: Final = {
                 Figure("per_gib_pandas", "the same, with pandas imported", "", "more"),
                 Figure("private", "private memory, idle", "MiB"),
                 Figure("private_pandas", "the same, with pandas imported", "MiB"),
+                Figure("private_preloaded", "the same, with pandas preloaded", "MiB"),
             ),
             *(2, 1, 300),
             {"count": _COUNT},

@@ -2,6 +2,7 @@
 
 import secrets
 from contextlib import ExitStack
+from dataclasses import replace
 from time import perf_counter, sleep
 from typing import Final, Self
 
@@ -26,6 +27,9 @@ MIB: Final = 1 << 20
 
 ROOM: Final = 128 * MIB
 """Memory that a kernel may take at most before more of them are started: idle ones take half of it."""
+
+ONCE: Final = 2
+"""Kernels of a kind after which all is there that there is once: the second one starts a template."""
 
 SETTLE: Final = 0.5
 """Seconds that new kernels get to do what they do after their first answer."""
@@ -87,40 +91,71 @@ class Crowd:
 def memory(subject: Subject, count: int, root: int) -> Samples:
     """Kernels per GiB, and MiB that are private to each: idle, and with pandas imported.
 
-    Of many kernels the first is left out of account, with what is there once however many there are:
-    the client's process, a daemon, a template.
+    Of many kernels the first ones are left out of account, with what is there once however many there
+    are: the client's process, a daemon, a template.
     """
     with Crowd(subject) as crowd:
-        crowd.grow(1)
-        crowd.find(root)
-        one = crowd.memory(root)
-        crowd.grow(count)
-        crowd.find(root)
-        idle = _each(one, crowd.memory(root), count)
+        one, all_ = _grown(crowd, count, root)
+        idle = _each(one, all_, count)
         found = {"per_gib": [GIB / idle.shared_out], "private": [idle.private / MIB]}
         try:
-            crowd.kernels[0].run("import pandas")
+            for kernel in crowd.kernels[:ONCE]:
+                kernel.run("import pandas")
         except UnmeasuredError:  # an image without it
             return found
         one = crowd.memory(root)
-        for kernel in crowd.kernels[1:]:
+        for kernel in crowd.kernels[ONCE:]:
             kernel.run("import pandas")
         with_pandas = _each(one, crowd.memory(root), count, idle)
-        return {
-            **found,
-            "per_gib_pandas": [GIB / with_pandas.shared_out],
-            "private_pandas": [with_pandas.private / MIB],
-        }
+    found["per_gib_pandas"] = [GIB / with_pandas.shared_out]
+    found["private_pandas"] = [with_pandas.private / MIB]
+    if subject.forked:
+        found["private_preloaded"] = [_preloaded(subject, count, root).private / MIB]
+    elif not subject.sandboxed:
+        found["private_preloaded"] = found["private_pandas"]
+    return found
 
 
-def _each(one: Memory, all_: Memory, count: int, below: Memory = Memory(0, 0)) -> Memory:  # noqa: B008 - frozen
-    """Return what each further kernel took, on top of what it had taken `below`."""
-    rest = count - 1
-    shared_out = (all_.shared_out - one.shared_out) // rest + below.shared_out
-    private = (all_.private - one.private) // rest + below.private
-    if min(shared_out, private) <= 0:
+def _grown(crowd: Crowd, count: int, root: int) -> tuple[Memory, Memory]:
+    """Return what few and what so many more kernels hold."""
+    crowd.grow(ONCE)
+    crowd.find(root)
+    one = crowd.memory(root)
+    crowd.grow(ONCE + count)
+    crowd.find(root)
+    return one, crowd.memory(root)
+
+
+def _preloaded(subject: Subject, count: int, root: int) -> Memory:
+    """Return what each kernel takes that has pandas from its template, and has asked for it."""
+    with Crowd(replace(subject, preload="pandas")) as crowd:
+        one, all_ = _grown(crowd, count, root)
+        idle = _each(one, all_, count)
+        for kernel in crowd.kernels[:ONCE]:
+            kernel.run("import pandas")
+        one = crowd.memory(root)
+        for kernel in crowd.kernels[ONCE:]:
+            kernel.run("import pandas")
+        return _each(one, crowd.memory(root), count, idle, least=-MIB)
+
+
+def _each(
+    one: Memory,
+    all_: Memory,
+    count: int,
+    below: Memory = Memory(0, 0),  # noqa: B008 - frozen
+    *,
+    least: int = 1,
+) -> Memory:
+    """Return what each of so many kernels took, on top of what it had taken `below`.
+
+    :raises UnmeasuredError: that is less than the least that makes sense, in bytes.
+    """
+    shared_out = (all_.shared_out - one.shared_out) // count
+    private = (all_.private - one.private) // count
+    if min(shared_out, private) < least:
         raise UnmeasuredError("the machine's other programs gave back more memory than the kernels took")
-    return Memory(shared_out, private)
+    return Memory(shared_out + below.shared_out, private + below.private)
 
 
 def growth(subject: Subject, counts: list[int], times: int, idle: float) -> Samples:

@@ -29,6 +29,8 @@ class Subject:
     """The kernelspec's own settings."""
     transport: str = "tcp"
     pool: Pool = "off"
+    preload: str = ""
+    """What its kernels have imported when they start, where they are forked."""
 
     @property
     def kernel(self) -> str:
@@ -53,11 +55,17 @@ class Subject:
         """Return the same kernel, in a process that keeps warm ones or does not."""
         return replace(self, pool=pool if self.sandboxed else "off")
 
-    def settings(self) -> dict[str, dict[str, int]]:
+    @property
+    def forked(self) -> bool:
+        """Whether its kernels share with each other what they have imported."""
+        return self.name == "bubblewrap"
+
+    def settings(self) -> dict[str, dict[str, int | str]]:
         """Return Jupyter's configuration for it."""
-        if not self.sandboxed or self.pool == "default":
+        if not self.sandboxed:
             return {}
-        return {"SandboxProvisioner": {"warm": int(self.pool == "on")}}
+        warm: dict[str, int | str] = {} if self.pool == "default" else {"warm": int(self.pool == "on")}
+        return {"SandboxProvisioner": {**warm, "preload": self.preload}}
 
 
 def _sandbox(name: str, title: str, **config: str) -> Subject:
