@@ -86,10 +86,10 @@ def test_endless_line() -> None:
 
 def test_linear_time() -> None:
     """A flood of sequences and returns takes no more than its share of time."""
-    began = time.monotonic()
+    began = time.process_time()
     lines = Lines(colour=True)
     for _ in range(20):
         lines.feed("\x1b[31m\x1b]\r" * 20_000 + "\n")
         lines.feed("\x1b[" + "1;" * 100_000)
         lines.feed("x\n" * 50_000)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
