@@ -9,7 +9,8 @@ Rules:
 * A template runs outside of every wall, so it runs our own interpreter only, with the packages that
   this process may import as well. (Another environment may lie where a sandbox once wrote to.)
 * It knows nothing of a user's: kernels to which variables of the host's are granted are not forked.
-* The second launch of a kind starts it, so that whoever runs one notebook pays nothing. It ends
+* The second launch of a kind starts it, and does not wait for it: whoever runs one notebook pays nothing,
+  and nobody starts later than without. It ends
   soon after the last kernel of this process has, and with the process, however that ends.
 
 What forks share, by their nature: the layout of their memory, and the seed of Python's hashes.

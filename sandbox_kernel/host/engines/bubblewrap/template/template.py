@@ -8,10 +8,12 @@ notebook's folder and no sandbox's name ever reach it.
 import contextlib
 import marshal
 import os
+import select
 import shutil
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -112,10 +114,11 @@ class Template:
     """A process that forks kernels. Not for use by two threads at a time."""
 
     def __init__(self, recipe: Recipe) -> None:
-        """Start it; it is ready when `await_ready` returns.
+        """Start it; it can be used once `is_ready`.
 
         :raises TemplateError: no process can be started.
         """
+        self._ready, self._begun = False, time.monotonic()
         self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.settimeout(PATIENCE)
         output, written = os.pipe()
@@ -143,14 +146,26 @@ class Template:
         """Its process id."""
         return self._process.pid
 
-    def await_ready(self) -> None:
-        """Return when it has imported everything.
+    def is_ready(self, wait: float) -> bool:
+        """Return whether it has imported everything; waits for that so many seconds at most.
 
-        :raises TemplateError: it cannot be used.
+        :raises TemplateError: it cannot be used, or takes too long.
         """
-        answer = self._answer()
-        if answer != READY:
-            raise TemplateError(answer.decode(errors="replace"))
+        if self._ready:
+            return True
+        if self._heard_within(wait):
+            answer = self._answer()
+            if answer != READY:
+                raise TemplateError(answer.decode(errors="replace"))
+            self._ready = True
+        elif time.monotonic() - self._begun > PATIENCE:
+            raise TemplateError(f"it was not ready after {PATIENCE:g} s")
+        return self._ready
+
+    def _heard_within(self, wait: float) -> bool:
+        poll = select.poll()
+        poll.register(self._control.fileno(), select.POLLIN)
+        return bool(poll.poll(wait * 1000))
 
     def fork(self, walls: Walls, nursery: int) -> Forked:
         """Return a new process of it.

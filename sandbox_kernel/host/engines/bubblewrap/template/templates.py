@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 LAUNCHES: Final = 2
 """So many launches of a kind make another one likely: a script that runs one notebook pays nothing."""
 
+WAIT: Final = 0.0
+"""Seconds that a launch waits for a template to get ready: to start the usual way takes no longer."""
+
 MOST: Final = 4
 """Templates that are kept: each has the memory of an idle kernel, of which its forks save as much."""
 
@@ -91,16 +94,6 @@ class _Slot:
             )
 
 
-def _started(recipe: Recipe) -> Template:
-    template = Template(recipe)
-    try:
-        template.await_ready()
-    except TemplateError:
-        template.close()
-        raise
-    return template
-
-
 class Templates:
     """A bounded number of templates. All methods may be called from any thread."""
 
@@ -119,6 +112,8 @@ class Templates:
     def fork(self, recipe: Recipe, walls: Walls, nursery: int) -> Forked | None:
         """Return a process that waits to become a kernel; None: the guest is to start one itself.
 
+        The second launch of a kind starts a template; those that follow are forked once that is ready.
+
         :param nursery: a socket to the guest.
         """
         slot, over = self._slot(recipe)
@@ -129,7 +124,9 @@ class Templates:
             if slot.launches < LAUNCHES or slot.failures >= FAILURES or slot.dropped:
                 return None
             try:
-                slot.template = slot.template or _started(recipe)
+                slot.template = slot.template or Template(recipe)
+                if not slot.template.is_ready(WAIT):
+                    return None
                 forked = slot.template.fork(walls, nursery)
             except TemplateError as error:
                 slot.failed(error)

@@ -31,6 +31,7 @@ def forking(monkeypatch):
     """Have the first kernel of a kind forked already, and from a template that is this test's own."""
     own = Templates()
     monkeypatch.setattr(templates, "LAUNCHES", 1)
+    monkeypatch.setattr(templates, "WAIT", 60.0)
     for module in (birth, sys.modules["sandbox_kernel.host.engines.bubblewrap.engine"]):
         monkeypatch.setattr(module, "TEMPLATES", own)
     yield own
@@ -162,6 +163,17 @@ def test_a_template_that_dies_is_replaced(forking, tmp_path, caplog):
             os.kill(template_of(forking).pid, signal.SIGKILL)
     assert "status -9" in caplog.text
     assert len(caplog.records) == 1
+
+
+def test_nobody_waits_for_a_template(forking, tmp_path, monkeypatch):
+    """The first launch that wants one starts it; until it is ready, kernels start the usual way."""
+    monkeypatch.setattr(templates, "WAIT", 0.0)
+    with launched(tmp_path):
+        template = template_of(forking)
+        assert forking.forked == 0
+    assert template.is_ready(60)
+    with launched(tmp_path):
+        assert forking.forked == 1
 
 
 def test_a_kernel_outlives_its_template(forking, tmp_path):
@@ -316,9 +328,10 @@ HOST = """
 import os, sys
 from pathlib import Path
 from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine
-from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES
+from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES, templates
 from sandbox_kernel.policy import Policy
 from tests.conformance.kernel import Kernel
+templates.WAIT = 60.0
 kernels = [Kernel(BubblewrapEngine(), Policy(workspace="none"), Path("/")) for _ in range(2)]
 print(TEMPLATES.forked, *(slot.template.pid for slot in TEMPLATES._slots.values()), flush=True)
 os.kill(os.getpid(), 9)
