@@ -45,6 +45,17 @@ def no_warm_sandboxes() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def forked_or_started() -> Iterator[None]:
+    """FORK=1 has every kernel forked that can be, FORK=0 none; else it is as for users."""
+    with pytest.MonkeyPatch.context() as patch:
+        if fork := os.environ.get("FORK"):
+            templates = "sandbox_kernel.host.engines.bubblewrap.template.templates"
+            patch.setattr(f"{templates}.LAUNCHES", 1 if fork == "1" else 1 << 62)
+            patch.setattr(f"{templates}.WAIT", 60.0)
+        yield
+
+
 def required_engines() -> set[str]:
     return {name for name in os.environ.get("REQUIRE_ENGINES", "").replace(",", " ").split() if name}
 

@@ -25,6 +25,7 @@ def test_suite(ordinary_user: OrdinaryUser, suite: str) -> None:
         *(ordinary_user.python, "-m", "pytest", f"tests/{suite}", *options),
         timeout=PATIENCE,
         REQUIRE_ENGINES="bubblewrap",
+        FORK="1",
     )
     print(done.stdout)
     assert done.returncode == 0, done.stdout[-20_000:]
