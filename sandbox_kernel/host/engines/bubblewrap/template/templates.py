@@ -21,6 +21,7 @@ from sandbox_kernel.host.engines.bubblewrap.template.template import (
     Walls,
 )
 from sandbox_kernel.host.engines.interpreter import Interpreter, our_interpreter
+from sandbox_kernel.host.environment import HOME
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class Templates:
         self._lock = threading.Lock()
         self._slots: OrderedDict[Recipe, _Slot] = OrderedDict()
         self._search_path_was_granted = False
+        self._has_told_of_home = False
         self.forked = 0
         """How many kernels were forked so far."""
         self._sandboxes = 0
@@ -162,7 +164,18 @@ class Templates:
                 "a folder in which this Python looks for modules."
             )
             self.rest()
-        return not self._search_path_was_granted
+        return not self._search_path_was_granted and not self._home_is_taken()
+
+    def _home_is_taken(self) -> bool:
+        """Tell whether what is a kernel's home inside is somebody's outside.
+
+        A template has a kernel's variables: Python would run what it finds in that home as it begins.
+        """
+        taken = os.path.lexists(HOME)
+        if taken and not self._has_told_of_home:
+            self._has_told_of_home = True
+            log.warning("Kernels start the usual way, and are not forked, where there is a %s.", HOME)
+        return taken
 
     def entered(self) -> None:
         """Note that there is one sandbox more."""

@@ -257,6 +257,19 @@ def test_the_search_path_is_read_as_python_reads_it(tmp_path, monkeypatch):
     assert not search.overlap(["/a/b"], ["/a/bc"])
 
 
+def test_where_a_kernels_home_is_somebodys(forking, tmp_path, monkeypatch, caplog):
+    """Python would run what it finds there (`usercustomize`) as a template begins, outside of every wall."""
+    monkeypatch.setattr(templates, "HOME", str(tmp_path / "home"))
+    with launched(tmp_path):
+        assert forking.forked == 1
+    (tmp_path / "home").mkdir()
+    for _ in range(2):
+        with launched(tmp_path) as kernel:
+            assert kernel.value("1 + 1") == "2"
+    assert forking.forked == 1
+    assert caplog.text.count("are not forked") == 1
+
+
 def test_modules_come_from_the_interpreters_own_directories(forking, tmp_path, monkeypatch):
     """What lies in a project that is worked on is not run outside of a wall, whatever it is called."""
     policy = Policy(engine="bubblewrap", workspace="none", preload=("tests.leftovers",))
