@@ -25,6 +25,7 @@ BEGIN: Final = str(Path(__file__).with_name("begin.py"))
 PROGRAM: Final = str(Path(__file__).with_name("program"))
 
 READY: Final = b"ready"
+FORK: Final = b"fork"
 
 PATIENCE: Final = 30.0
 """Seconds for a template's imports; large libraries on a busy machine take some."""
@@ -68,6 +69,27 @@ class Recipe:
     """Says when something was installed or removed."""
     uid: int | None
     """Who imports, where this process is root."""
+    inherited: tuple[str, ...]
+    """What a process has from its parent, as `inherited` says."""
+
+
+INHERITED: Final = frozenset({"Umask", "SigBlk", "SigIgn", "Cpus_allowed", "Mems_allowed"})
+"""Lines of /proc/PID/status that a process has from its parent."""
+
+
+def inherited() -> tuple[str, ...]:
+    """Return what a process that this thread starts has from it, be it the first of a sandbox or a template.
+
+    A template from before this thread's process has changed it would make forks that differ from PID 1.
+    """
+    own = Path("/proc/thread-self")
+    status = (own / "status").read_text().splitlines()
+    return (
+        *(line for line in status if line.partition(":")[0] in INHERITED),
+        (own / "limits").read_text(),
+        (own / "cgroup").read_text(),
+        str(os.getpriority(os.PRIO_PROCESS, 0)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +120,17 @@ class Forked:
     """A process that waits for the word to enter a sandbox. It ends when this is closed without."""
 
     pid: int
-    word: int
+    word: socket.socket
+    walls: Walls
 
     def go(self) -> None:
-        """Let it enter; it has been put under the sandbox's limits."""
-        with contextlib.suppress(BrokenPipeError):  # it has ended: the guest hears of it
-            os.write(self.word, b"g")
+        """Let it enter, behind its walls; it has been put under the sandbox's limits."""
+        with contextlib.suppress(OSError):  # it has ended, or will: the guest hears of it
+            self.word.send(self.walls.written())
 
     def close(self) -> None:
         """Close our end."""
-        os.close(self.word)
+        self.word.close()
 
 
 class Template:
@@ -173,10 +196,11 @@ class Template:
         :param nursery: a socket to the guest, of which the process gets a copy.
         :raises TemplateError: it has ended, or has no room for a process.
         """
-        reader, writer = os.pipe()
-        forked = Forked(0, writer)
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        near.settimeout(PATIENCE)
+        forked = Forked(0, near, walls)
         try:
-            socket.send_fds(self._control, [walls.written()], [nursery, reader])
+            socket.send_fds(self._control, [FORK], [nursery, far.fileno()])
             forked.pid = self._number()
         except OSError as error:
             forked.close()
@@ -185,7 +209,7 @@ class Template:
             forked.close()
             raise
         finally:
-            os.close(reader)
+            far.close()
         return forked
 
     def close(self) -> None:

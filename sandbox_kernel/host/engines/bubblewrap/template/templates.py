@@ -19,6 +19,7 @@ from sandbox_kernel.host.engines.bubblewrap.template.template import (
     Template,
     TemplateError,
     Walls,
+    inherited,
 )
 from sandbox_kernel.host.engines.interpreter import Interpreter, our_interpreter
 from sandbox_kernel.host.environment import HOME
@@ -63,7 +64,7 @@ def recipe_for(
     if packages is None:
         return None
     directories = tuple(sorted({place.real for place in our_interpreter().directories}))
-    return Recipe(tuple(argv), tuple(sorted(env.items())), modules, directories, packages, uid)
+    return Recipe(tuple(argv), tuple(sorted(env.items())), modules, directories, packages, uid, inherited())
 
 
 class _Slot:
@@ -137,13 +138,14 @@ class Templates:
             return forked
 
     def _slot(self, recipe: Recipe) -> tuple[_Slot, list[_Slot]]:
-        """Return the recipe's slot, and those that are too many or of packages that have changed."""
+        """Return the recipe's slot, and those that are too many or would be others now."""
         with self._lock:
             slot = self._slots.pop(recipe, None) or _Slot()
             stale = [
                 other
                 for other in self._slots
-                if other.argv == recipe.argv and other.packages != recipe.packages
+                if other.argv == recipe.argv
+                and (other.packages, other.inherited) != (recipe.packages, recipe.inherited)
             ]
             over = [self._slots.pop(other) for other in stale]
             self._slots[recipe] = slot

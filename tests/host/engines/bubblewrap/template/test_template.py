@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -268,6 +269,41 @@ def test_where_a_kernels_home_is_somebodys(forking, tmp_path, monkeypatch, caplo
             assert kernel.value("1 + 1") == "2"
     assert forking.forked == 1
     assert caplog.text.count("are not forked") == 1
+
+
+def test_a_template_hears_no_folders_name(forking, tmp_path, monkeypatch):
+    """What it has once held, a later fork could find in its memory."""
+    told = []
+    send = socket.send_fds
+
+    def overheard(control, data, fds):
+        told.extend(data)
+        return send(control, data, fds)
+
+    monkeypatch.setattr(socket, "send_fds", overheard)
+    with launched(tmp_path, Policy(engine="bubblewrap", workspace="rw")) as kernel:
+        assert kernel.value("1 + 1") == "2"
+    assert forking.forked == 1
+    assert told == [b"fork"]
+
+
+def test_what_a_process_has_from_its_parent_may_change(forking, tmp_path):
+    """Limits, the mask of new files: then there is a new template, whose forks do not differ from PID 1."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+    with launched(tmp_path):
+        old = template_of(forking).pid
+    less = (soft if soft != resource.RLIM_INFINITY else 64 << 20) - 4096
+    resource.setrlimit(resource.RLIMIT_STACK, (less, hard))
+    mask = os.umask(0o027)
+    try:
+        with launched(tmp_path) as kernel:
+            ran = kernel.value("open('/proc/self/status').read().split('Umask:')[1].split()[0]")
+            assert not kernel.log
+    finally:
+        os.umask(mask)
+        resource.setrlimit(resource.RLIMIT_STACK, (soft, hard))
+    assert (ran, forking.forked) == ("0027", 2)
+    assert not Path(f"/proc/{old}").exists()
 
 
 def test_modules_come_from_the_interpreters_own_directories(forking, tmp_path, monkeypatch):

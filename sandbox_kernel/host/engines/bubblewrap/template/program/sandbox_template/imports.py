@@ -112,6 +112,8 @@ def settle() -> None:
 
     :raises LeftError: there are some.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()  # or every fork would say it once more
     gc.collect()
     gc.freeze()
     child = os.fork()  # libraries with threads of their own (OpenBLAS) end them before a fork

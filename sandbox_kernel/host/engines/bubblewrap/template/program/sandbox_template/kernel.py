@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import resource
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 PR_SET_NAME = 15
 
 READY = b"ready"
+STANDARD = 2
 MOST = 1 << 18
 """Bytes of an order; the plain environment and a few secrets have some kilobytes."""
 
@@ -67,8 +69,11 @@ def _take_streams(output: int, kept: int) -> None:
     null = os.open("/dev/null", os.O_RDONLY)
     for descriptor, place in ((null, 0), (output, 1), (output, 2)):
         os.dup2(descriptor, place)
-    os.closerange(3, kept)
-    os.closerange(kept + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    # Those there are: up to the limit there may be a billion, and this C library no call for them all.
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        if descriptor > STANDARD and descriptor != kept:
+            with contextlib.suppress(OSError):  # the one by which they were listed
+                os.close(descriptor)
 
 
 def _freshen() -> None:

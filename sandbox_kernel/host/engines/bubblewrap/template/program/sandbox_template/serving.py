@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import socket
-from typing import Any
 
 from .calls import LeftError
 from .imports import import_all, settle
@@ -14,7 +14,7 @@ from .walls import enter, find_second_wall
 
 CONTROL = 3
 MOST = 1 << 18
-"""Bytes of a request: a filter of system calls has 10 KiB, Landlock's rules 2 KiB."""
+"""Bytes of the host's orders: names of modules and of directories."""
 
 PATIENCE = 20.0
 """Seconds for a guest to appear and to give its order; then its kernel was started otherwise."""
@@ -40,7 +40,7 @@ def serve() -> None:
         data, fds, _, _ = socket.recv_fds(control, MOST, 2)
         if not data:
             os._exit(0)
-        child = _fork(control, beginning, marshal.loads(data), *fds)  # noqa: S302 - as above
+        child = _fork(control, beginning, *fds)
         if child is None:
             return
         for fd in fds:
@@ -48,9 +48,7 @@ def serve() -> None:
         control.send(child)
 
 
-def _fork(
-    control: socket.socket, beginning: Beginning, request: dict[str, Any], nursery: int, word: int
-) -> bytes | None:
+def _fork(control: socket.socket, beginning: Beginning, nursery: int, word: int) -> bytes | None:
     """Return what the host is told, or None in the process that has become a kernel's."""
     try:
         child = os.fork()
@@ -62,9 +60,10 @@ def _fork(
     guest = socket.socket(fileno=nursery)
     guest.settimeout(PATIENCE)
     try:
-        enter(request, guest, word)
+        enter(guest, socket.socket(fileno=word))
         obey(guest, beginning)
     except BaseException as error:  # noqa: BLE001 - the process's rim: the guest is told, and starts a kernel
-        guest.send(f"!{type(error).__name__}: {error}".encode(errors="replace")[:4096])
+        with contextlib.suppress(OSError):  # it has gone, or has started a kernel meanwhile
+            guest.send(f"!{type(error).__name__}: {error}".encode(errors="replace")[:4096])
         os._exit(1)
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import marshal
 import os
 import signal
 import socket
@@ -24,26 +25,42 @@ SAME = (
 """Lines of /proc/PID/status in which a kernel must be like the process that bubblewrap started."""
 
 
-def enter(request: dict[str, Any], nursery: socket.socket, word: int) -> None:
+MOST = 1 << 18
+"""Bytes of the host's word: a filter of system calls has 10 KiB, Landlock's rules 2 KiB."""
+
+
+def enter(nursery: socket.socket, word: socket.socket) -> None:
     """Become a child of the sandbox's PID 1, behind the same walls; return in that process.
+
+    The host's word says which walls. It is for this process alone: it names folders of somebody's, and
+    what the template had once held, its later forks could find in their memory.
+
+    Until all walls stand nobody may look into this process, or change it: should it come so late that the
+    guest has started another kernel, that one is of the same user, and could make this one do its work.
 
     :raises LeftError: the sandbox is not as it should be.
     :raises OSError: the kernel refuses.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.read(word, 1) != b"g":  # the host has given up
+    said = word.recv(MOST)
+    if not said:  # the host has given up
         os._exit(0)
+    word.close()
+    request: dict[str, Any] = marshal.loads(said)  # noqa: S302 - from our own host
+    kinds = os.listdir("/proc/self/ns")
+    prctl(PR_SET_DUMPABLE, 0)
     if request["uid"] is not None:
         _give_up_root(request["uid"])
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # becoming somebody else has undone it
     _join(nursery, request["namespaces"])
     _move_in()
-    _compare_namespaces()
+    _compare_namespaces(kinds)
     _lose_privileges()
     _raise_second_wall(request["landlock"])
     _load_filter(request["seccomp"])
     _compare_walls()
+    prctl(PR_SET_DUMPABLE, 1)  # as after an exec
     while os.getppid() != 1:
         os.sched_yield()  # the one in between has nothing to do but end
 
@@ -72,12 +89,11 @@ def _move_in() -> None:
         os._exit(0)
     if os.fork():
         os._exit(0)
-    prctl(PR_SET_DUMPABLE, 1)  # as after an exec: becoming somebody else has cleared it
 
 
-def _compare_namespaces() -> None:
+def _compare_namespaces(kinds: list[str]) -> None:
     """Make sure that this process is in every namespace that PID 1 is in, while it may still look."""
-    for name in os.listdir("/proc/self/ns"):
+    for name in kinds:
         if os.readlink(f"/proc/1/ns/{name}") != os.readlink(f"/proc/self/ns/{name}"):
             raise LeftError(f"it is not in the {name} namespace of PID 1")
 
