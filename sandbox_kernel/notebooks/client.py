@@ -17,7 +17,7 @@ bites a runner that must always say how it ended is replaced:
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty
@@ -39,6 +39,9 @@ socket, which may swallow the news that a reply has come: an Output widget does 
 LAST_WORDS_SECONDS = 2.0
 """How long a dead kernel's messages may take to arrive. A guard ends the request before it lets the
 death be seen, so with a sandbox this is never waited out."""
+ASK_AGAIN_SECONDS = 1.0
+"""How long a first answer is waited for before the kernel is asked again: what was published before
+we were connected is lost, and so is the end of a request."""
 SILENCE_SECONDS = 5
 """How long after its reply a cell may be silent without saying that it is idle."""
 EXPLAIN_SECONDS = 0.5
@@ -53,6 +56,21 @@ class Death:
 
     sentence: str
     exit_code: int
+
+
+async def _first(channel: Any, asked: set[str], msg_type: str, **content: str) -> dict[str, Any]:
+    """Return the next message of this type, and with this content, that answers one of our requests.
+
+    :raises Empty: none came within ASK_AGAIN_SECONDS.
+    """
+    deadline = monotonic() + ASK_AGAIN_SECONDS
+    while (left := deadline - monotonic()) > 0:
+        with _skipping_malformed():
+            message: dict[str, Any] = await channel.get_msg(timeout=left)
+            fits = content.items() <= message["content"].items() and message["msg_type"] == msg_type
+            if fits and message["parent_header"].get("msg_id") in asked:
+                return message
+    raise Empty
 
 
 class CellClient(NotebookClient):
@@ -79,15 +97,28 @@ class CellClient(NotebookClient):
         client = manager.client()
         self.kc = client
         client.start_channels()
-        await ensure_async(client.wait_for_ready(timeout=seconds))
         client.allow_stdin = False
-        await self._read_language()
-
-    async def _read_language(self) -> None:
-        reply = await self.async_wait_for_reply(await ensure_async(self._channels.kernel_info()))
-        language = (reply or {}).get("content", {}).get("language_info")
+        language = (await self._first_answer(seconds))["content"].get("language_info")
         if isinstance(language, dict) and isinstance(language.get("name"), str):
             self.nb.metadata["language_info"] = language
+
+    async def _first_answer(self, seconds: float) -> dict[str, Any]:
+        """Return the kernel's description once all that it publishes is heard.
+
+        As the client's own `wait_for_ready`, which ends by listening for 0.2 s to nothing: here the
+        end of the request is heard on both channels.
+        """
+        deadline, asked = monotonic() + seconds, set[str]()
+        while True:
+            asked.add(self._channels.kernel_info())
+            with suppress(Empty):
+                reply = await _first(self._channels.shell_channel, asked, "kernel_info_reply")
+                await _first(self._channels.iopub_channel, asked, "status", execution_state="idle")
+                return reply
+            if not await self._is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if monotonic() > deadline:
+                raise RuntimeError(f"Kernel didn't respond in {seconds:g} seconds")
 
     async def close(self, *, now: bool) -> None:
         """Shut the kernel down and let go of everything; `now`: without asking it first."""
