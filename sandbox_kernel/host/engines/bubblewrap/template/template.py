@@ -233,6 +233,8 @@ class Template:
     def _answer(self) -> bytes:
         try:
             answer = self._control.recv(MOST)
+        except ConnectionError as error:  # it had not read all that it was told
+            raise self._gone() from error
         except OSError as error:
             raise TemplateError(f"it does not answer: {error}") from error
         if not answer:

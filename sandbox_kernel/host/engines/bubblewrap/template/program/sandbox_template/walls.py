@@ -54,13 +54,14 @@ def enter(nursery: socket.socket, word: socket.socket) -> None:
         _give_up_root(request["uid"])
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # becoming somebody else has undone it
     _join(nursery, request["namespaces"])
-    _move_in()
+    held = _move_in()
     _compare_namespaces(kinds)
     _lose_privileges()
     _raise_second_wall(request["landlock"])
     _load_filter(request["seccomp"])
     _compare_walls()
     prctl(PR_SET_DUMPABLE, 1)  # as after an exec
+    os.close(held)
     while os.getppid() != 1:
         os.sched_yield()  # the one in between has nothing to do but end
 
@@ -82,13 +83,21 @@ def _join(nursery: socket.socket, namespaces: int) -> None:
     os.close(fds[0])
 
 
-def _move_in() -> None:
-    """Become a process of the entered pid namespace, and an orphan there: a child of PID 1."""
+def _move_in() -> int:
+    """Become a process of the entered pid namespace; an orphan there, PID 1's child, once this is closed.
+
+    Not before it can be looked at: a watchdog kills what is below PID 1 and hides.
+    """
     if child := os.fork():
         os.waitpid(child, 0)
         os._exit(0)
+    waiting, held = os.pipe()
     if os.fork():
+        os.close(held)
+        os.read(waiting, 1)
         os._exit(0)
+    os.close(waiting)
+    return held
 
 
 def _compare_namespaces(kinds: list[str]) -> None:
