@@ -16,6 +16,7 @@ from sandbox_kernel.host.engines.interpreter import Interpreter
 from sandbox_kernel.host.environment import HOME, RUNTIME
 from sandbox_kernel.policy import Policy
 from tests.host.engines.bubblewrap.inside import launch_for, python, shell
+from tests.provisioner.kernels import until
 
 ROOT = os.geteuid() == 0
 POLICY = Policy(memory=256 << 20)
@@ -120,7 +121,7 @@ def test_nothing_stays(tmp_path, no_leftovers):
     start(tmp_path).close()
     before = set(os.listdir("/proc/self/fd"))
     start(tmp_path).close()
-    assert set(os.listdir("/proc/self/fd")) == before
+    until(lambda: set(os.listdir("/proc/self/fd")) <= before)  # a watchdog of before may be on its way out
 
 
 @pytest.mark.parametrize("refusal", [LimitUnenforceableError("no"), KeyboardInterrupt()])
