@@ -51,7 +51,6 @@ class Interpreter:
     private: tuple[tuple[str, bool], ...] = ()
     """What of PRIVATE is there, and whether it is a directory."""
     user_base: str | None = None
-    user_site: str | None = None
 
 
 def our_interpreter() -> Interpreter:
@@ -148,7 +147,6 @@ def describe(executable: str, prefixes: tuple[str, ...], user_base: str, user_si
         links=tuple(dict.fromkeys(link for links, _ in ways for link in links)),
         private=tuple(_private(directories)),
         user_base=user_base if packages else None,
-        user_site=packages,
     )
 
 

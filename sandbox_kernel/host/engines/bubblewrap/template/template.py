@@ -44,9 +44,12 @@ def clear_scratch(pid: int | None = None) -> list[str]:
     removed = []
     for place in Path(TEMPORARY).glob(f"{SCRATCH}{pid or '*'}-*"):
         owner = place.name.removeprefix(SCRATCH).partition("-")[0]
-        if place.lstat().st_uid in mine and not Path("/proc", owner).exists():
-            shutil.rmtree(place, ignore_errors=True)
-            removed.append(str(place))
+        if Path("/proc", owner).exists():
+            continue
+        with contextlib.suppress(FileNotFoundError):  # another host was quicker, or its template
+            if place.lstat().st_uid in mine:
+                shutil.rmtree(place, ignore_errors=True)
+                removed.append(str(place))
     return removed
 
 

@@ -18,7 +18,7 @@ from sandbox_kernel.errors import LimitUnenforceableError
 from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine, birth
 from sandbox_kernel.host.engines.bubblewrap.landlock import abi, signals_only
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits
-from sandbox_kernel.host.engines.bubblewrap.template import Templates, search, templates
+from sandbox_kernel.host.engines.bubblewrap.template import Templates, clear_scratch, search, templates
 from sandbox_kernel.policy import Policy
 from tests.conformance.kernel import Kernel
 from tests.provisioner.kernels import until
@@ -53,6 +53,15 @@ def seen(directory, policy, code=LOOK, **options):
         text = kernel.run(code).text()
         assert not kernel.log
         return ast.literal_eval(text)
+
+
+def refuse_limits(monkeypatch):
+    """Have no fork put under a sandbox's limits."""
+
+    def refuse(self, pid):
+        raise LimitUnenforceableError("No.")
+
+    monkeypatch.setattr(AppliedLimits, "admit", refuse)
 
 
 def template_of(own):
@@ -198,6 +207,9 @@ def test_a_template_that_is_killed_while_it_imports_leaves_nothing(tmp_path):
         assert str(left) in BubblewrapEngine().sweep()
         assert not left.exists()
         assert another.exists()
+        with pytest.MonkeyPatch.context() as patch:  # as if another host had removed it meanwhile
+            patch.setattr(Path, "glob", lambda *_: [left])
+            assert clear_scratch() == []
     finally:
         shutil.rmtree(another)
 
@@ -316,11 +328,7 @@ def test_modules_come_from_the_interpreters_own_directories(forking, tmp_path, m
 
 def test_a_fork_that_cannot_be_limited_stays_out(forking, tmp_path, monkeypatch):
     """The guest starts a kernel itself, under the limits that hold."""
-
-    def refuse(self, pid):
-        raise LimitUnenforceableError("No.")
-
-    monkeypatch.setattr(AppliedLimits, "admit", refuse)
+    refuse_limits(monkeypatch)
     with launched(tmp_path) as kernel:
         assert kernel.value("1 + 1") == "2"
         assert kernel.value("__import__('os').getpid()") == "2"  # a fork would be 3
@@ -420,11 +428,7 @@ def test_its_second_wall_is_its_own(forking, tmp_path):
 
 def test_a_kernel_in_its_place_is_bound_as_well(forking, tmp_path, monkeypatch):
     """PID 1's own wall then lets signals through, which the kernel's must not: that of another domain."""
-
-    def refuse(self, pid):
-        raise LimitUnenforceableError("No.")
-
-    monkeypatch.setattr(AppliedLimits, "admit", refuse)
+    refuse_limits(monkeypatch)
     with launched(tmp_path) as kernel:
         ran = kernel.run("import os; os.kill(1, 0)")
     expected = "error" if signals_only(abi()) else "ok"
