@@ -86,6 +86,16 @@ def test_kernelspecs_have_no_say(kept, jupyter):
         manager.start_kernel()
 
 
+def test_only_an_administrator_says_whether_kernels_are_forked(kept, jupyter):
+    """c.SandboxProvisioner.template; a kernelspec that says it is refused."""
+    for fork in (True, False):
+        with running(config=Config({"SandboxProvisioner": {"template": fork}})) as (manager, _):
+            assert manager.provisioner._sandbox.launch.fork is fork
+    manager = KernelManager(kernel_name=jupyter.spec("splitting", config={"template": True}))
+    with pytest.raises(PolicyError, match="template"):
+        manager.start_kernel()
+
+
 def test_one_that_has_died_meanwhile_is_no_reason_to_fail(kept, jupyter):
     """The launch is an ordinary one then."""
     for _ in range(2):

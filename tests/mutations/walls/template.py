@@ -142,6 +142,14 @@ FORKED = (
         _template("test_what_was_granted_a_variable_is_not_forked"),
     ),
     Mutation(
+        "template-setting",
+        "An administrator can have no kernel forked.",
+        "provisioner/sandbox_provisioner/provisioner.py",
+        ", fork=self.template)",
+        ")",
+        within("provisioner/test_pool.py", "test_only_an_administrator_says_whether_kernels_are_forked"),
+    ),
+    Mutation(
         "template-limits",
         "A fork goes in under the sandbox's limits, or not at all.",
         f"{ENGINE}/birth.py",
