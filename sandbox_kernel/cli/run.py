@@ -2,7 +2,7 @@
 
 import click
 
-from sandbox_kernel.cli import policy_options
+from sandbox_kernel.cli import batch_options, policy_options
 from sandbox_kernel.cli.duration import seconds
 from sandbox_kernel.cli.imports import for_notebooks
 
@@ -29,7 +29,7 @@ sandboxed all the same. It starts in the notebook's directory.
 
 
 @click.command("run", help=HELP, short_help="Run a notebook in a sandbox.")
-@click.argument("notebook")
+@click.argument("notebook", required=False)
 @click.argument("output_arguments", metavar="[OUTPUT]", nargs=-1)
 @click.option("-o", "--output", help="Where the executed notebook goes: a file, a directory, or -.")
 @click.option("--inplace", is_flag=True, help="Replace NOTEBOOK by the executed notebook.")
@@ -42,6 +42,7 @@ sandboxed all the same. It starts in the notebook's directory.
     help="Deadline of the whole run, the start included, e.g. 90, 10m.",
 )
 @click.option("--allow-errors", is_flag=True, help="Go on after a cell that raises; exit with 0.")
+@batch_options.batch_options
 @click.option("--log-output/--no-log-output", help="Print what the cells print, as they print it.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the summary only.")
 @policy_options.policy_options
@@ -49,7 +50,7 @@ sandboxed all the same. It starts in the notebook's directory.
 def command(  # noqa: PLR0913 -- one parameter per option
     ctx: click.Context,
     *,
-    notebook: str,
+    notebook: str | None,
     output_arguments: tuple[str, ...],
     output: str | None,
     inplace: bool,
@@ -60,7 +61,12 @@ def command(  # noqa: PLR0913 -- one parameter per option
     log_output: bool,
     quiet: bool,
 ) -> int:
-    """Turn the command line into one run and its result into an exit code."""
+    """Turn the command line into one run, or many, and the result into an exit code."""
+    inputs = [notebook, *output_arguments] if notebook else []
+    if batch_options.wanted(ctx, inputs, output):
+        raise click.UsageError("One run takes one notebook; start one run for each.")
+    if notebook is None:
+        raise click.MissingParameter(param_hint="'NOTEBOOK'", param_type="argument", ctx=ctx)
     with for_notebooks():
         from sandbox_kernel.cli.places import places
         from sandbox_kernel.cli.running import Asked, run
