@@ -7,20 +7,22 @@ does not kill it: ipykernel takes SIGINT over for as long as a cell runs.
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from sandbox_kernel.guest.nursery import StillbornError
 from sandbox_kernel.guest.profile import write_profile
+from sandbox_kernel.wire.named import NamedTuple
 from sandbox_kernel.wire.supervision import SECRETS
+from sandbox_kernel.wire.text import dumps
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+    from typing import Callable
 
     from sandbox_kernel.guest.nursery import Nursery
     from sandbox_kernel.wire import Start
@@ -195,8 +197,8 @@ def _write_connection_file(order: Start) -> str:
     info = {"transport": "ipc", "ip": prefix, **_PORTS, "key": order.key, "signature_scheme": "hmac-sha256"}
     path = f"{order.runtime_dir}/kernel.json"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        json.dump(info, file)
+    with open(descriptor, "wb") as file:
+        file.write(dumps(info))
     return path
 
 

@@ -11,12 +11,16 @@ import ctypes
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
 
 from sandbox_kernel.guest.kernel import Kernel, exit_of, ignore_interrupts, limit_resources
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from sandbox_kernel.wire import Start
+else:
+    Protocol = object
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4

@@ -11,10 +11,10 @@ from __future__ import annotations
 import _socket
 from collections import deque
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from sandbox_kernel.guest.zmtp import NoMessageError, Reader, frames, head
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sandbox_kernel.wire import Part
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import codecs
 import os
 from time import monotonic
-from typing import TYPE_CHECKING, Callable
 
 from sandbox_kernel.wire import MAX_LOG_CHARACTERS, Log
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Callable
 
 BURST_BYTES = 256 * 1024
 """Passed on at once: hundreds of tracebacks."""

@@ -12,8 +12,8 @@ import ctypes
 import marshal
 import os
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sandbox_kernel.wire import Start
 

@@ -17,12 +17,12 @@ swallowed: the host makes its own for each client.
 from __future__ import annotations
 
 import select
-from typing import TYPE_CHECKING
 
 from sandbox_kernel.guest.line import READ_BYTES, Line, Passage
 from sandbox_kernel.guest.zmtp import SUBSCRIPTION, opening
 from sandbox_kernel.wire import Channel, Part
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 

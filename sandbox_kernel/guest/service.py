@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import select
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from sandbox_kernel.guest.counters import Group
 from sandbox_kernel.guest.log import LogPipe
@@ -30,6 +29,7 @@ from sandbox_kernel.wire import (
     decode,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sandbox_kernel.guest.kernel import Exit, Kernel
     from sandbox_kernel.guest.life import Life

@@ -12,7 +12,6 @@ from __future__ import annotations
 import select
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
 
 from sandbox_kernel import __version__
 from sandbox_kernel.guest import kernel as kernels
@@ -32,6 +31,7 @@ from sandbox_kernel.wire import (
     decode,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sandbox_kernel.guest.nursery import Nursery
 

@@ -8,10 +8,9 @@ one command, then frames (https://rfc.zeromq.org/spec/23/).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sandbox_kernel.wire import Growing, Part
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -12,7 +12,6 @@ are taken there is nothing left to doubt, and each chunk brings its message forw
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Union, cast
 
 from sandbox_kernel.wire.errors import LocalProtocolError, RemoteProtocolError
 from sandbox_kernel.wire.frames import (
@@ -35,11 +34,15 @@ from sandbox_kernel.wire.frames import (
 )
 from sandbox_kernel.wire.growing import Growing
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Union
 
-Whole = Union[Message, Oversized]
-Event = Union[Message, Oversized, Begun, Piece]
+    Whole = Union[Message, Oversized]
+    Event = Union[Message, Oversized, Begun, Piece]
+else:
+    Whole = Event = object
 
 _CHANNELS = tuple(Channel)
 
@@ -123,7 +126,8 @@ class Decoder:
         :raises RemoteProtocolError: the peer broke the rules. From then on every call raises
             it; messages that the same data completed before the fault are not returned.
         """
-        return cast("list[Whole]", self._receive(data))
+        whole: list[Whole] = self._receive(data)  # type: ignore[assignment]  # nothing is passed on
+        return whole
 
     def _receive(self, data: bytes | bytearray | memoryview) -> list[Event]:
         if self._failure:

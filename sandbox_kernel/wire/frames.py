@@ -27,7 +27,16 @@ from __future__ import annotations
 
 import struct
 from enum import IntEnum
-from typing import NamedTuple, Union
+
+from sandbox_kernel.wire.named import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Union
+
+    Part = Union[bytes, memoryview]
+else:
+    Part = object  # for who imports it; annotations are not evaluated
 
 WIRE_VERSION = 1
 """Changes whenever either side would misread the other."""
@@ -54,8 +63,6 @@ LENGTH_BYTES = 8  # of each part's entry in the opening: no part is too long to 
 NOTICE_BODY = struct.Struct("<IQ")
 MORE = 1
 NOTICE = 2
-
-Part = Union[bytes, memoryview]
 
 
 class Channel(IntEnum):

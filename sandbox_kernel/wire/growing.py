@@ -9,8 +9,8 @@ from __future__ import annotations
 import mmap
 from contextlib import suppress
 from io import BytesIO
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sandbox_kernel.wire.frames import Part
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, Union
 
 from sandbox_kernel.wire.errors import LocalProtocolError
 from sandbox_kernel.wire.frames import (
@@ -28,9 +27,12 @@ from sandbox_kernel.wire.frames import (
     Channel,
     Part,
 )
+from sandbox_kernel.wire.named import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Union
 
 MAX_BUFFERS = 1024
 """Most buffers handed out at once: Linux takes no more in one writev (IOV_MAX)."""
@@ -77,7 +79,8 @@ class _Long:
         return ([b"".join(pieces)] if len(pieces) > _JOIN_ABOVE else pieces), index, offset
 
 
-_Entry = Union[bytes, _Long]
+if TYPE_CHECKING:
+    _Entry = Union[bytes, _Long]
 
 
 class _Chunk(NamedTuple):

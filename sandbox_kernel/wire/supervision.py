@@ -8,14 +8,17 @@ The messages are named tuples: to import dataclasses would delay every kernel's 
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import Any, NamedTuple, Union
 
 from sandbox_kernel.wire.errors import LocalProtocolError, RemoteProtocolError
 from sandbox_kernel.wire.frames import MAX_SUPERVISION_BYTES, Part
+from sandbox_kernel.wire.named import NamedTuple
+from sandbox_kernel.wire.text import dumps, loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Union
 
 MAX_LOG_CHARACTERS = 16 * 1024
 """Longest text of one Log. A character costs up to 12 bytes of JSON, so it stays below
@@ -36,8 +39,6 @@ MAX_NUMBER = 2**63 - 1
 
 SECRETS = "secrets"
 """The directory below Start.runtime_dir that holds the granted secrets, one file each."""
-
-_FILE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class Start(NamedTuple):
@@ -118,7 +119,11 @@ class KernelExit(NamedTuple):
     """User and system time of the kernel and of those of its children that it waited for."""
 
 
-Supervision = Union[Start, Signal, Hello, Ready, Log, Counters, KernelExit]
+if TYPE_CHECKING:
+    Supervision = Union[Start, Signal, Hello, Ready, Log, Counters, KernelExit]
+    _Check = Callable[[Any], Any]
+else:
+    Supervision = object
 
 
 def encode(message: Supervision) -> tuple[bytes, ...]:
@@ -134,7 +139,7 @@ def encode(message: Supervision) -> tuple[bytes, ...]:
             check(list(value) if isinstance(value, tuple) else value)
     except _UnfitError as error:
         raise LocalProtocolError(f"{kind}.{name} {error}") from None
-    part = json.dumps({"kind": kind, **values}, allow_nan=False).encode("ascii")
+    part = dumps({"kind": kind, **values})
     if len(part) > MAX_SUPERVISION_BYTES:
         raise LocalProtocolError(f"{kind} of {len(part)} bytes; at most {MAX_SUPERVISION_BYTES} are sent")
     return (part,)
@@ -148,7 +153,7 @@ def decode(parts: Sequence[Part]) -> Supervision:
     if len(parts) != 1 or len(parts[0]) > MAX_SUPERVISION_BYTES:
         raise RemoteProtocolError("a supervision message is one part of bounded size")
     try:
-        content = json.loads(bytes(parts[0]))
+        content = loads(bytes(parts[0]))
     except (ValueError, RecursionError) as error:
         raise RemoteProtocolError(f"a supervision message is not JSON: {type(error).__name__}") from None
     kind = content.pop("kind", None) if isinstance(content, dict) else None
@@ -167,9 +172,6 @@ def decode(parts: Sequence[Part]) -> Supervision:
 
 class _UnfitError(Exception):
     """A value that does not fit its field; the message goes on after the field's name."""
-
-
-_Check = Callable[[Any], Any]
 
 
 def _integer(low: int, high: int) -> _Check:
@@ -221,7 +223,7 @@ def _variables(value: Any) -> dict[str, str]:
 
 def _files(value: Any) -> dict[str, str]:
     files = _variables(value)
-    if any(_FILE.fullmatch(name) is None for name in files):
+    if any(not (name.isascii() and name.isidentifier()) for name in files):
         raise _UnfitError("has a file with an impossible name")
     return files
 

@@ -127,3 +127,30 @@ def test_isolated_mode_ignores_what_the_environment_plants(directory):
         [*AS_PID_1, *GUEST], env=environment, cwd=directory, input=b"", capture_output=True, check=False
     )
     assert (end.returncode, end.stderr) == (0, b"")
+
+
+SLOW = {
+    "asyncio",
+    "dataclasses",
+    "json",
+    "logging",
+    "pathlib",
+    "re",
+    "socket",
+    "subprocess",
+    "threading",
+    "typing",
+}
+"""What takes milliseconds to import, of which every start of a sandbox has two dozen."""
+
+
+def test_pid_1_imports_nothing_that_takes_its_time():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from sandbox_kernel.guest import __main__, nursery, service, supervisor\n"
+        "print(*sys.modules)"
+    )
+    package = os.path.dirname(os.path.dirname(os.path.dirname(GUEST[-1])))
+    command = [sys.executable, "-I", "-S", "-c", code, package]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not SLOW & set(run.stdout.split())

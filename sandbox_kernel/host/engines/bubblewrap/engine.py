@@ -16,6 +16,7 @@ import sandbox_kernel
 from sandbox_kernel.host.engines.base import Enforcement, Launch
 from sandbox_kernel.host.engines.bubblewrap.birth import Birth, recipe_of, walls_of
 from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap, find_bubblewrap
+from sandbox_kernel.host.engines.bubblewrap.bytecode import compile_guest
 from sandbox_kernel.host.engines.bubblewrap.command import command, guest_command
 from sandbox_kernel.host.engines.bubblewrap.descriptors import Descriptors, descriptors
 from sandbox_kernel.host.engines.bubblewrap.identity import Identity, identity_for, trial_identity
@@ -95,6 +96,7 @@ def start_command(
     wall = find_bubblewrap(trial_identity())
     limits = plan_limits(policy)
     ours, kernels = our_interpreter(), look_at_interpreter(launch.argv[0])
+    compile_guest(PACKAGE)
     if who.dropped:
         require_open_to_all(ours, kernels)
     opened = open_grants(policy, launch.directory)

@@ -19,6 +19,7 @@ from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine, birth
 from sandbox_kernel.host.engines.bubblewrap.landlock import abi, signals_only
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits
 from sandbox_kernel.host.engines.bubblewrap.template import Templates, clear_scratch, search, templates
+from sandbox_kernel.host.engines.bubblewrap.template.template import PROGRAM
 from sandbox_kernel.policy import Policy
 from tests.conformance.kernel import Kernel
 from tests.provisioner.kernels import until
@@ -151,6 +152,28 @@ print([had, matplotlib.get_configdir(), matplotlib.get_cachedir(), platform.node
     assert forking.forked == 1
     assert forked[0] == {"pandas", "matplotlib.pyplot"}
     assert forked[1:] == seen(tmp_path, policy, code, fork=False)[1:]
+
+
+IMPORTS = """
+import importlib, sys
+sys.path.insert(0, sys.argv[1])
+from sandbox_template.imports import KERNELS
+for name in ("ipykernel.kernelapp", *KERNELS):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+print(set(sys.modules))
+"""
+
+
+def test_a_template_has_imported_all_that_a_first_cell_needs(tmp_path):
+    """What is missing on its list, with the libraries that are installed, each fork imports anew."""
+    command = [sys.executable, "-Xfrozen_modules=off", "-c", IMPORTS, PROGRAM]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    with launched(tmp_path, fork=False) as kernel:
+        inside = ast.literal_eval(kernel.run("import sys; print(set(sys.modules))").text())
+    assert inside - ast.literal_eval(run.stdout) <= {"_sandbox_profile", "runpy"}
 
 
 def test_a_module_that_is_not_there_costs_nothing_but_the_fork(forking, tmp_path, caplog):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KERNELS = (
     "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger", "debugpy.server.api",
-    "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger",
+    "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.oinspect",
     "IPython.extensions.storemagic",
     "tornado.platform.asyncio", "tornado.queues", "encodings.idna", "faulthandler", "gzip", "http.client",
     "pdb", "psutil", "pydoc", "sqlite3", "xmlrpc.client",
