@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     OK = 0
     CELL_ERROR = 1
     USAGE = 2
+    CHECK_FAILED = 3
     DEADLINE = 124
     CANCELLED = 130
     LIMIT = 137
@@ -77,5 +78,11 @@ class StartError(SandboxError):
 
 class NotebookError(SandboxError):
     """A notebook, or the kernel it asks for, cannot be used; nothing was run."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ChecksError(SandboxError):
+    """A file of checks that was not understood, or no submission to check; nothing was run."""
 
     exit_code = ExitCode.USAGE
