@@ -75,6 +75,11 @@ class StartError(SandboxError):
 
     exit_code = ExitCode.DIED
 
+    def __init__(self, message: str, *, kind: str = "lost") -> None:
+        """Note the message, and the kind of death that it was."""
+        super().__init__(message)
+        self.kind = kind
+
 
 class NotebookError(SandboxError):
     """A notebook, or the kernel it asks for, cannot be used; nothing was run."""

@@ -149,7 +149,7 @@ def _show_error(screen: Screen, nb: NotebookNode) -> None:
 def _advice(result: Result, nb: NotebookNode, policy: Policy, kernel: str) -> str | None:
     """Return what to do about the error or limit that ended the run, if the wall has probably caused it."""
     advice = None
-    if result.outcome in (Outcome.LIMIT, Outcome.DEADLINE):
+    if result.outcome in (Outcome.MEMORY, Outcome.LIMIT, Outcome.TIMEOUT):
         advice = hint("", result.sentence, policy)
     elif result.outcome is Outcome.ERROR and (error := _last_error(nb)):
         advice = hint(str(error.get("ename")), str(error.get("evalue")), policy)

@@ -28,6 +28,9 @@ ASKED = {
 }
 """What a client may send: what ipykernel has a handler for. To anything else no kernel would answer."""
 
+OVER_LIMIT = "CodeTooLarge"
+"""What a cell is refused as that is over a limit of the policy; any other refusal is a client's slip."""
+
 
 class Admission:
     """The rules for clients' messages."""
@@ -72,7 +75,7 @@ class Admission:
     def refusal(self, request: Request, raw: RawMessage) -> tuple[str, str] | None:
         """Return name and sentence of why a cell is not let in, None if it is."""
         if len(raw.content) > self._policy.code:
-            return "CodeTooLarge", (
+            return OVER_LIMIT, (
                 f"This cell has {format_size(len(raw.content))} of code; "
                 f"the policy of this kernel allows {format_size(self._policy.code)} ('code')."
             )

@@ -22,6 +22,7 @@ Kind = Literal[
     "cancelled",
     "shutdown",
     "output",
+    "limit",
     "audit",
     "protocol",
     "crash",
@@ -34,7 +35,7 @@ Kind = Literal[
 class Intent:
     """An end that somebody outside the wall asked for, or a notice of something less.
 
-    `output`: a cell's was cut; `audit`: the log could not be written.
+    `output`: a cell's was cut; `limit`: one was not let in; `audit`: the log could not be written.
     """
 
     kind: Kind
@@ -119,12 +120,13 @@ def _cause(
         return "memory", out_of_memory(policy, usage)
     if intent:
         return intent.kind, intent.sentence
-    if kernel is None:
-        if cause:
-            return "lost", f"The sandbox is gone. {cause}"
-        by = "It was ended from inside" if status == 0 else f"It ended without a word (exit status {status})"
-        return "lost", f"The sandbox is gone. {by}."
-    return _own_end(kernel)
+    return _own_end(kernel) if kernel else _loss(status, cause)
+
+
+def _loss(status: int | None, cause: str | None) -> tuple[Kind, str]:
+    if status == 0 and not cause:
+        return "exit", "The sandbox is gone. It was ended from inside."
+    return "lost", f"The sandbox is gone. {cause or f'It ended without a word (exit status {status}).'}"
 
 
 def out_of_memory(policy: Policy, usage: Usage) -> str:

@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from sandbox_kernel.host.admission import Admission
+from sandbox_kernel.host.admission import OVER_LIMIT, Admission
 from sandbox_kernel.host.advice import advice
 from sandbox_kernel.host.budget import Budget
 from sandbox_kernel.host.deaths import Death
@@ -79,6 +79,8 @@ class Guard:
         """Messages of the guest that broke a rule and were not passed on."""
         self.before_reply: Callable[[], Iterable[str]] = tuple
         """Asked when a cell has been answered, for sentences that its user should read."""
+        self.on_limit: Callable[[str], None] = lambda _: None
+        """Told why a cell was not let in that is over a limit of the policy, before its client is."""
         self.on_loss: Callable[[str], None] = lambda _: None
         """Told what a cell's output has lost, before clients hear that the cell is idle."""
         self._policy = policy
@@ -114,6 +116,8 @@ class Guard:
             yield from self._answer_for_the_dead(request, self._death)
             return
         if request.executes and (refusal := self._admission.refusal(request, raw)):
+            if refusal[0] == OVER_LIMIT:
+                self.on_limit(refusal[1])
             yield self._speech.status("busy", request.header)
             yield from self._fail(request, *refusal)
             return

@@ -84,7 +84,7 @@ class Sandbox:
         self.cause: Death | None = None
         """How it is ending, a little before it has ended: clients have been told."""
         self.notices: list[Intent] = []
-        """What the guard did to cells without ending the kernel: deadlines that interrupted, output cut."""
+        """What the guard did to cells without ending the kernel: deadlines that interrupted, output cut, …"""
         self._secrets = secrets
         self._masks = Masks(secrets.values())
         self._log = KernelLog(log, self._masks)
@@ -262,7 +262,7 @@ class Sandbox:
             self._intent = STOPPED
         death = autopsy(self.policy, process, tunnel, intent=self._intent, usage=usage)
         if not tunnel.ready:
-            raise StartError(self._why_not(death, tunnel))
+            raise StartError(self._why_not(death, tunnel), kind=death.kind)
         if self.front and not death.expected:
             self._tell_clients(tunnel, tunnel.guard, death)
         return death
@@ -303,6 +303,7 @@ class Sandbox:
             observer=self._audit.observer,
             masks=self._masks,
         )
+        guard.on_limit = lambda sentence: self.notices.append(Intent("limit", sentence))
         guard.on_loss = lambda sentence: self.notices.append(Intent("output", sentence))
         return guard
 
@@ -414,4 +415,4 @@ class Sandbox:
         finally:
             self.ended.set_result(death)
         if not self._started.done():
-            self._started.set_exception(failure or StartError(death.sentence))
+            self._started.set_exception(failure or StartError(death.sentence, kind=death.kind))

@@ -55,7 +55,8 @@ class Death:
     """Why the kernel is gone, as far as its provisioner knows."""
 
     sentence: str
-    exit_code: int
+    kind: str
+    """In the provisioner's words; see `Ending.from_kind`."""
 
 
 async def _first(channel: Any, asked: set[str], msg_type: str, **content: str) -> dict[str, Any]:
@@ -126,7 +127,7 @@ class CellClient(NotebookClient):
         if self.km is not None:
             provisioner = getattr(self.km, "provisioner", None)
             await self._async_cleanup_kernel()
-            self.warnings = _sentences(provisioner, "audit")
+            self.warnings = [sentence for kind, sentence in _notices(provisioner) if kind == "audit"]
 
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs, if there is a kernel."""
@@ -164,26 +165,26 @@ class CellClient(NotebookClient):
         return dict(getattr(getattr(self.km, "provisioner", None), "provenance", None) or {})
 
     @property
-    def passed_deadlines(self) -> list[str]:
-        """Sentences on each time a guard interrupted a cell at its deadline; empty without a guard."""
-        return self._notices("deadline")
+    def verdicts(self) -> list[tuple[str, str]]:
+        """Kind and sentence of each end that a guard put to a cell, at a deadline or a limit."""
+        return [(kind, sentence) for kind, sentence in self._notices() if kind in ("deadline", "limit")]
 
     @property
     def losses(self) -> list[str]:
         """Phrases on each cell of whose output a guard dropped something; empty without a guard."""
-        return self._notices("output")
+        return [sentence for kind, sentence in self._notices() if kind == "output"]
 
-    def _notices(self, kind: str) -> list[str]:
-        return _sentences(getattr(self.km, "provisioner", None), kind)
+    def _notices(self) -> list[tuple[str, str]]:
+        return _notices(getattr(self.km, "provisioner", None))
 
     async def _known_death(self) -> Death | None:
         provisioner = getattr(self.km, "provisioner", None)
         death = getattr(provisioner, "death", None)
         if death is not None:
-            return Death(str(death.sentence), int(death.exit_code))
+            return Death(str(death.sentence), str(death.kind))
         if self.km is None or await self._is_alive():
             return None
-        return Death("The kernel died.", 138)
+        return Death("The kernel died.", "crash")
 
     @property
     def _channels(self) -> AsyncKernelClient:
@@ -298,9 +299,8 @@ class CellClient(NotebookClient):
             self._watchers.discard(task)
 
 
-def _sentences(provisioner: object, kind: str) -> list[str]:
-    notices = getattr(provisioner, "notices", ())
-    return [str(notice.sentence) for notice in notices if notice.kind == kind]
+def _notices(provisioner: object) -> list[tuple[str, str]]:
+    return [(str(notice.kind), str(notice.sentence)) for notice in getattr(provisioner, "notices", ())]
 
 
 def _moment(date: object) -> str:

@@ -10,15 +10,24 @@ from sandbox_kernel.errors import ExitCode
 
 
 class Outcome(StrEnum):
-    """The six ways in which a run can end, and (in files saved on the way) that it has not."""
+    """The eight ways in which a run can end, and (in files saved on the way) that it has not."""
 
     RUNNING = "running"
     OK = "ok"
     ERROR = "error"
-    DEADLINE = "deadline"
+    """A cell raised an error."""
+    TIMEOUT = "timeout"
+    """A deadline passed: a cell's, the notebook's, the session's."""
+    MEMORY = "memory"
+    """The sandbox was killed for the memory that it used."""
     LIMIT = "limit"
-    DIED = "died"
+    """Another limit of the policy ended the run."""
     CANCELLED = "cancelled"
+    """Somebody ended it: Ctrl-C, a signal, `sandbox-kernel stop`."""
+    DIED = "died"
+    """The kernel ended itself or crashed, as its code will have it again."""
+    LOST = "lost"
+    """What the kernel stood on went away, or it did not start: no doing of the code's; a retry may help."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -30,15 +39,23 @@ _EXIT_CODES = {
     Outcome.RUNNING: ExitCode.DIED,  # found in a file: whoever ran it is gone
     Outcome.OK: ExitCode.OK,
     Outcome.ERROR: ExitCode.CELL_ERROR,
-    Outcome.DEADLINE: ExitCode.DEADLINE,
+    Outcome.TIMEOUT: ExitCode.DEADLINE,
+    Outcome.MEMORY: ExitCode.LIMIT,
     Outcome.LIMIT: ExitCode.LIMIT,
-    Outcome.DIED: ExitCode.DIED,
     Outcome.CANCELLED: ExitCode.CANCELLED,
+    Outcome.DIED: ExitCode.DIED,
+    Outcome.LOST: ExitCode.DIED,
 }
 
-_ENDS: dict[int, Outcome] = {
-    int(outcome.exit_code): outcome for outcome in (Outcome.DEADLINE, Outcome.LIMIT, Outcome.CANCELLED)
+_ENDS = {
+    "memory": Outcome.MEMORY,
+    "deadline": Outcome.TIMEOUT,
+    "limit": Outcome.LIMIT,
+    "stopped": Outcome.CANCELLED,
+    "cancelled": Outcome.CANCELLED,
+    "lost": Outcome.LOST,
 }
+"""What kinds of death, in a provisioner's words, mean; any other is a kernel that died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +68,20 @@ class Ending:
     """The code cell (counted from 1) in which the run ended early, or None."""
 
     @classmethod
-    def from_exit_code(cls, code: int, sentence: str, cell: int | None = None) -> "Ending":
-        """Return the ending that goes with the exit code of a sandbox's death.
+    def from_kind(cls, kind: str, sentence: str, cell: int | None = None) -> "Ending":
+        """Return the ending that goes with what a guard did: the kind of a death, or of a notice.
 
-        A kernel that left with `OK` in mid-run has died all the same: the notebook did not finish.
+        A kernel that left as it should in mid-run has died all the same: the notebook did not finish.
         """
-        return cls(_ENDS.get(int(code), Outcome.DIED), sentence, cell)
+        return cls(_ENDS.get(kind, Outcome.DIED), sentence, cell)
+
+    @classmethod
+    def of_start(cls, kind: str, sentence: str) -> "Ending":
+        """Return the ending of a run whose kernel did not start, with the kind of its death.
+
+        None of the notebook's code has run yet, so whatever failed is not its doing.
+        """
+        return cls(_ENDS.get(kind, Outcome.LOST), sentence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ class NotebookRun:
             abrupt = result.outcome not in (Outcome.OK, Outcome.ERROR)
         except BaseException as error:
             if self._current is not None:  # a watcher failed, or we did: what was computed is kept
-                self._save(self._result(self._end(Outcome.DIED, f"The run was broken off: {error!r}.")))
+                self._save(self._result(self._end(Outcome.LOST, f"The run was broken off: {error!r}.")))
             raise
         finally:
             await self._close(now=abrupt)
@@ -174,7 +174,7 @@ class NotebookRun:
             if not deadline.expired():
                 raise
             sentence = f"{self._whole()[1]} while the kernel started."
-            return self._end(Outcome.DEADLINE, sentence)
+            return self._end(Outcome.TIMEOUT, sentence)
         except NoSuchKernel as error:
             raise NotebookError(_no_such_kernel(options.kernel)) from error
         except (SandboxError, RuntimeError) as error:
@@ -187,11 +187,11 @@ class NotebookRun:
         if isinstance(error, SandboxError):
             if error.exit_code == ExitCode.USAGE:
                 raise error
-            return Ending.from_exit_code(error.exit_code, str(error))
+            return Ending.of_start(getattr(error, "kind", "lost"), str(error))
         death = await self._client.death()
         if death is None:
-            return Ending(Outcome.DIED, f"The kernel did not start: {error}.")
-        return Ending.from_exit_code(death.exit_code, f"The kernel died while it started. {death.sentence}")
+            return Ending(Outcome.LOST, f"The kernel did not start: {error}.")
+        return Ending.of_start(death.kind, f"The kernel died while it started. {death.sentence}")
 
     async def _run_cell(self, cell: Cell) -> Ending | None:
         self._current = cell
@@ -218,17 +218,17 @@ class NotebookRun:
     async def _end_of_cell(self, cell: Cell, node: NotebookNode) -> Ending | None:
         """Run one cell against both deadlines; return how the run ended with it, or None."""
         seconds, whose = self._next_deadline()
-        passed = len(self._client.passed_deadlines)
+        known = len(self._client.verdicts)
         due = None if seconds is None else monotonic() + seconds
         task = asyncio.create_task(self._client.async_execute_cell(node, cell.index, cell.number))
         try:
             await asyncio.wait({task}, timeout=seconds)
             # A guard that keeps the same deadline may have been the first to interrupt the cell.
             if not task.done() or (due is not None and monotonic() >= due):
-                return await self._stop(task, self._end(Outcome.DEADLINE, f"{whose} in cell {cell.number}."))
+                return await self._stop(task, self._end(Outcome.TIMEOUT, f"{whose} in cell {cell.number}."))
             task.result()
         except CellExecutionError as error:
-            if ending := self._interrupted(passed):
+            if ending := self._ended_by_guard(known):
                 return ending
             death = await self._client.death(EXPLAIN_SECONDS)
             if death is None:
@@ -239,15 +239,15 @@ class NotebookRun:
         finally:
             await _cancelled(task)
         death = await self._client.death()
-        return self._interrupted(passed) if death is None else self._died(death)
+        return self._ended_by_guard(known) if death is None else self._died(death)
 
-    def _interrupted(self, passed: int) -> Ending | None:
-        """Return the ending where the guard interrupted the cell: it may know a shorter deadline than we."""
-        sentences = self._client.passed_deadlines[passed:]
-        if not sentences:
-            return None
-        self._tell(Outcome.DEADLINE, sentences[0])
-        return self._end(Outcome.DEADLINE, f"Cell {self._number}: {sentences[0]}")
+    def _ended_by_guard(self, known: int) -> Ending | None:
+        """Return the ending where the guard ended the cell: it may know a shorter deadline, or a limit."""
+        for kind, sentence in self._client.verdicts[known:]:
+            ending = Ending.from_kind(kind, f"Cell {self._number}: {sentence}", self._number)
+            self._tell(ending.outcome, sentence)
+            return ending
+        return None
 
     async def _stop(self, task: asyncio.Task[Any], ending: Ending) -> Ending:
         """Interrupt a cell that is out of time, and wait a little for its traceback."""
@@ -258,9 +258,7 @@ class NotebookRun:
         return ending
 
     def _died(self, death: Death) -> Ending:
-        ending = Ending.from_exit_code(
-            death.exit_code, f"Cell {self._number}: {death.sentence}", self._number
-        )
+        ending = Ending.from_kind(death.kind, f"Cell {self._number}: {death.sentence}", self._number)
         self._tell(ending.outcome, death.sentence)
         return ending
 

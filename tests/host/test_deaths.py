@@ -44,6 +44,12 @@ def test_each_end_has_its_cause(intent, kernel, usage, kind, code, words):
     assert death.returncode == (kernel.returncode if kernel else -9)
 
 
+def test_an_end_from_inside_is_not_a_loss():
+    """A sandbox that has ended well without a word was ended by its own code: a retry would not help."""
+    death = explain(POLICY, intent=None, kernel=None, status=0, usage=Usage())
+    assert (death.kind, death.exit_code) == ("exit", ExitCode.DIED)
+
+
 def test_the_engine_may_know_better():
     """Where nothing else explains the end, the engine's own word is passed on; else it is not needed."""
     facts = {"intent": None, "status": 137, "cause": "The daemon at unix:///x is gone."}

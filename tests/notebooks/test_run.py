@@ -69,20 +69,20 @@ async def test_allowed_errors(target: Path) -> None:
 async def test_cell_deadline(target: Path) -> None:
     """A cell over its deadline is interrupted, so that its traceback is saved, and the run ends."""
     result = await run(notebook("print('first')", STARTED_AND_BUSY), target, cell_timeout=2)
-    assert (result.outcome, result.exit_code, result.cell) == (Outcome.DEADLINE, ExitCode.DEADLINE, 2)
+    assert (result.outcome, result.exit_code, result.cell) == (Outcome.TIMEOUT, ExitCode.DEADLINE, 2)
     assert result.sentence == "The cell's deadline of 2 s passed in cell 2."
     cell = saved(target).cells[1]
     assert text_of(cell) == "busy\n"
     assert [error.partition(":")[0] for error in errors_of(cell)] == [
         "KeyboardInterrupt",
-        "Run ended (deadline)",
+        "Run ended (timeout)",
     ]
 
 
 async def test_cell_that_swallows_interrupts(target: Path) -> None:
     """A cell that will not be interrupted is killed at its deadline all the same."""
     result = await run(notebook(STUBBORN), target, cell_timeout=1)
-    assert result.outcome is Outcome.DEADLINE
+    assert result.outcome is Outcome.TIMEOUT
     assert result.duration < 20
     assert text_of(saved(target).cells[0]) == "busy\n"
 
@@ -92,7 +92,7 @@ async def test_notebook_deadline(target: Path) -> None:
     result = await run(
         notebook("print(1)", "import time; time.sleep(60)"), target, timeout=4, cell_timeout=50
     )
-    assert result.outcome is Outcome.DEADLINE
+    assert result.outcome is Outcome.TIMEOUT
     assert result.sentence == "The notebook's deadline of 4 s passed in cell 2."
     assert text_of(saved(target).cells[0]) == "1\n"
 
@@ -100,14 +100,14 @@ async def test_notebook_deadline(target: Path) -> None:
 async def test_deadline_while_the_kernel_starts(target: Path) -> None:
     """A deadline that passes before the kernel answers ends the run, which is saved."""
     result = await run(notebook("1"), target, timeout=0.01)
-    assert (result.outcome, result.cells_run) == (Outcome.DEADLINE, 0)
-    assert saved(target).metadata.sandbox_kernel.outcome == "deadline"
+    assert (result.outcome, result.cells_run) == (Outcome.TIMEOUT, 0)
+    assert saved(target).metadata.sandbox_kernel.outcome == "timeout"
 
 
 async def test_deadline_in_a_flood(target: Path) -> None:
     """Deadlines are kept while the kernel floods us with output."""
     result = await run(notebook("while True: print('x' * 2000)"), target, cell_timeout=1)
-    assert result.outcome is Outcome.DEADLINE
+    assert result.outcome is Outcome.TIMEOUT
     assert result.duration < 40
     assert "xxx" in text_of(saved(target).cells[0])
 

@@ -1,5 +1,10 @@
 """Runs on the sandboxed kernel: the cause of death comes from outside the wall."""
 
+import asyncio
+import json
+import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +13,7 @@ from traitlets.config import Config
 from sandbox_kernel.errors import ExitCode, PolicyError
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, NotebookRun, Outcome, RunOptions
 from tests.leftovers import Census
-from tests.notebooks.runs import errors_of, notebook, run, saved, text_of
+from tests.notebooks.runs import Watcher, errors_of, notebook, run, saved, text_of
 
 MEMORY_BOMB = "held = []\nwhile True: held.append(bytearray(b'x') * (32 << 20))"
 
@@ -19,11 +24,11 @@ def target(tmp_path: Path) -> Path:
 
 
 async def test_memory(target: Path, monkeypatch: pytest.MonkeyPatch, no_leftovers: Census) -> None:
-    """A kernel killed for its memory ends the run with outcome limit, told once in the cell."""
+    """A kernel killed for its memory ends the run with outcome memory, told once in the cell."""
     monkeypatch.setenv("SANDBOX_KERNEL_MEMORY", "256m")
     nb = notebook("print('before')", MEMORY_BOMB, "print('after')")
     result = await run(nb, target, kernel=DEFAULT_KERNEL, directory=target.parent)
-    assert (result.outcome, result.exit_code, result.cell) == (Outcome.LIMIT, ExitCode.LIMIT, 2)
+    assert (result.outcome, result.exit_code, result.cell) == (Outcome.MEMORY, ExitCode.LIMIT, 2)
     assert "256 MiB" in result.sentence
     cells = saved(target).cells
     assert text_of(cells[0]) == "before\n"
@@ -46,11 +51,50 @@ async def test_own_end(target: Path, ending: str) -> None:
     assert text_of(saved(target).cells[0]) == "1\n"
 
 
+async def test_lost(target: Path, no_leftovers: Census) -> None:
+    """A sandbox that somebody else takes away in mid-run is lost: no doing of the code's."""
+    watcher = Watcher()
+    options = RunOptions(directory=target.parent)
+    job = NotebookRun(notebook("print('busy', flush=True)\nwhile True: pass"), target, options, watcher)
+    running = asyncio.create_task(job.execute())
+    await watcher.said("busy")
+    os.kill(job._client.km.provisioner._sandbox.pid, signal.SIGKILL)
+    result = await running
+    assert (result.outcome, result.exit_code, result.cell) == (Outcome.LOST, ExitCode.DIED, 1)
+    assert text_of(saved(target).cells[0]) == "busy\n"
+
+
+async def test_failed_start(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that does not start is lost, and what it said is in the saved notebook."""
+    spec = target.parent / "kernels" / "lame"
+    spec.mkdir(parents=True)
+    argv = [sys.executable, "-c", "import sys; sys.exit('no legs')", "{connection_file}"]
+    metadata = {"kernel_provisioner": {"provisioner_name": "sandbox-provisioner"}}
+    content = {"argv": argv, "display_name": "lame", "language": "python", "metadata": metadata}
+    (spec / "kernel.json").write_text(json.dumps(content))
+    monkeypatch.setenv("JUPYTER_PATH", str(target.parent))
+    result = await run(notebook("1"), target, kernel="lame", directory=target.parent)
+    assert (result.outcome, result.exit_code, result.cells_run) == (Outcome.LOST, ExitCode.DIED, 0)
+    assert "no legs" in saved(target).metadata.sandbox_kernel.message
+
+
+@pytest.mark.parametrize("allow_errors", [False, True])
+async def test_limit(target: Path, monkeypatch: pytest.MonkeyPatch, *, allow_errors: bool) -> None:
+    """A cell that is over a limit of the policy ends the run as limit, whatever is allowed."""
+    monkeypatch.setenv("SANDBOX_KERNEL_CODE", "1k")
+    nb = notebook("print('before')", "#" * 2000, "print('after')")
+    options = {"kernel": DEFAULT_KERNEL, "directory": target.parent, "allow_errors": allow_errors}
+    result = await run(nb, target, **options)
+    assert (result.outcome, result.exit_code, result.cell) == (Outcome.LIMIT, ExitCode.LIMIT, 2)
+    assert "allows 1 KiB ('code')" in result.sentence
+    assert len(errors_of(saved(target).cells[1])) == 1
+
+
 async def test_deadline(target: Path, no_leftovers: Census) -> None:
     """A deadline leaves nothing of the sandbox behind."""
     nb = notebook("print('x', flush=True)\nwhile True: pass")
     result = await run(nb, target, kernel=DEFAULT_KERNEL, directory=target.parent, cell_timeout=1)
-    assert result.outcome is Outcome.DEADLINE
+    assert result.outcome is Outcome.TIMEOUT
 
 
 SLEEPER = "import time\ntime.sleep(60)"
@@ -63,7 +107,7 @@ CAUGHT = "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    
 async def test_a_deadline_that_only_the_guard_knows(
     target: Path, monkeypatch: pytest.MonkeyPatch, said_by: str, code: str, allow_errors: bool
 ) -> None:
-    """A cell that the guard interrupts at its deadline ends the run as deadline, whatever the cell says."""
+    """A cell that the guard interrupts at its deadline ends the run as timeout, whatever the cell says."""
     options = RunOptions(directory=target.parent, cell_timeout=50, allow_errors=allow_errors)
     job = NotebookRun(notebook("1", code, "print('after')"), target, options)
     if said_by == "administrator":
@@ -71,7 +115,7 @@ async def test_a_deadline_that_only_the_guard_knows(
     else:
         monkeypatch.setenv("SANDBOX_KERNEL_CELL_TIMEOUT", "1s")
     result = await job.execute()
-    assert (result.outcome, result.exit_code, result.cell) == (Outcome.DEADLINE, ExitCode.DEADLINE, 2)
+    assert (result.outcome, result.exit_code, result.cell) == (Outcome.TIMEOUT, ExitCode.DEADLINE, 2)
     assert result.sentence == "Cell 2: The deadline of 1 s for a cell passed ('cell_timeout')."
     cells = saved(target).cells
     assert sum("deadline of 1 s" in str(output) for output in cells[1].outputs) == 1
