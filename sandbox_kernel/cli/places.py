@@ -3,28 +3,40 @@
 import errno
 import os
 import stat
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import click
+from nbformat import NotebookNode
 
 from sandbox_kernel.errors import NotebookError
-from sandbox_kernel.notebooks import Destination, read_notebook
+from sandbox_kernel.notebooks import Destination, papermill, read_notebook
 from sandbox_kernel.notebooks.document import RUN_KEY
+from sandbox_kernel.notebooks.files import load_notebook
+from sandbox_kernel.notebooks.parameters import fill
+from sandbox_kernel.notebooks.remote import Address, RemoteDestination, local, place
+from sandbox_kernel.notebooks.script import is_script, notebook_name
+from sandbox_kernel.notebooks.sources import read_source
 from sandbox_kernel.policy.units import UnusableError, parse_size
 
 SUFFIXES: Final = (".ipynb", ".json")
 """How the name of a result ends that is not there yet; as papermill has it."""
 
 
+Place = Path | Address
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where a run reads, works and writes."""
 
-    notebook: Path | None
+    notebook: Place | None
     """None: standard input."""
-    target: Path | None
+    target: Place | None
     """None: standard output."""
     directory: Path
     given: bool
@@ -33,6 +45,8 @@ class Places:
     @property
     def destination(self) -> Destination | None:
         """Where the run itself is to save."""
+        if isinstance(self.target, Address):
+            return RemoteDestination(self.target)
         return None if self.target is None else Destination(self.target, given=self.given)
 
     @property
@@ -40,12 +54,28 @@ class Places:
         """What messages call the notebook."""
         return str(self.notebook) if self.notebook else "the notebook on standard input"
 
+    def read(self) -> NotebookNode:
+        """Return the notebook.
+
+        :raises NotebookError: it cannot be read, or is none.
+        """
+        return read_source(self.notebook) if self.notebook else load_notebook(sys.stdin.buffer, self.name)
+
 
 def places(
-    notebook: str, arguments: tuple[str, ...], option: str | None, *, inplace: bool, cwd: str | None
+    notebook: str,
+    arguments: tuple[str, ...],
+    option: str | None,
+    *,
+    inplace: bool,
+    cwd: str | None,
+    parameters: Mapping[str, object] = MappingProxyType({}),
+    ending: str = "executed",
 ) -> Places:
     """Return the places; `arguments` is what follows NOTEBOOK, `option` what follows -o.
 
+    :param parameters: may stand in names, as `out-{alpha}.ipynb`.
+    :param ending: what a result is called that nobody has named: NAME-executed.ipynb.
     :raises click.UsageError: they contradict each other, or the result's name looks like a slip.
     :raises NotebookError: one of them is not there, or holds what nobody asked to replace.
     """
@@ -54,40 +84,76 @@ def places(
     argument = next(iter(arguments), None)
     if [option is not None, argument is not None, inplace].count(True) > 1:
         raise click.UsageError("Name one place for the result: OUTPUT, -o or --inplace.")
-    output = option if option is not None else argument
+    source = _source(notebook, parameters, inplace=inplace)
+    output = _filled(option if option is not None else argument, source, parameters)
     _refuse_sizes(output)
     _refuse_names_of_nothing(output)
-    source = None if notebook == "-" else Path(notebook)
-    if source is None and inplace:
-        raise click.UsageError("--inplace needs a NOTEBOOK in a file.")
-    if source is not None and source.is_dir():
-        raise NotebookError(f"{source} is a directory; name one notebook in it.")
-    directory = Path(cwd) if cwd is not None else source.parent if source else Path()
-    if not directory.is_dir():
-        raise NotebookError(f"cannot start in {directory}: it is not a directory.")
-    if not os.access(directory, os.X_OK):
-        raise NotebookError(f"cannot start in {directory}: {os.strerror(errno.EACCES)}.")
-    target = _target(source, output, inplace=inplace)
-    if argument is not None and target is not None:
+    directory = _directory(source, cwd)
+    target = _target(source, output, ending, inplace=inplace)
+    if argument is not None and isinstance(target, Path):
         _refuse_to_replace(target)
     given = inplace or (output is not None and target == Path(output))
     return Places(source, target, directory.resolve(), given)
 
 
-def _target(source: Path | None, output: str | None, *, inplace: bool) -> Path | None:
+def _source(notebook: str, parameters: Mapping[str, object], *, inplace: bool) -> Place | None:
+    if notebook == "-":
+        if inplace:
+            raise click.UsageError("--inplace needs a NOTEBOOK in a file.")
+        return None
+    there = os.path.lexists(notebook)
+    source = place(notebook if there else fill(notebook, parameters))
+    if isinstance(source, Path) and source.is_dir():
+        raise NotebookError(f"{source} is a directory; name one notebook in it.")
+    if inplace and is_script(str(source)):
+        raise click.UsageError("--inplace would replace a script by a notebook; name a place for it with -o.")
+    return source
+
+
+def _filled(output: str | None, source: Place | None, parameters: Mapping[str, object]) -> str | None:
+    """Return the result's name with parameters in it, and `{notebook_name}` as for `jupyter execute`."""
+    if output is None or output == "-":
+        return output
+    own = {"notebook_name": _name(source).removesuffix(SUFFIXES[0])} if source else {}
+    return local(fill(output, {**own, **parameters}))
+
+
+def _name(source: Place) -> str:
+    return source.path.name if isinstance(source, Address) else source.name
+
+
+def _directory(source: Place | None, cwd: str | None) -> Path:
+    directory = Path(cwd) if cwd is not None else source.parent if isinstance(source, Path) else Path()
+    if not directory.is_dir():
+        raise NotebookError(f"cannot start in {directory}: it is not a directory.")
+    if not os.access(directory, os.X_OK):
+        raise NotebookError(f"cannot start in {directory}: {os.strerror(errno.EACCES)}.")
+    return directory
+
+
+def _target(source: Place | None, output: str | None, ending: str, *, inplace: bool) -> Place | None:
     if output == "-" or (source is None and output is None):
         return None
-    if source is None:
-        return Path(str(output))
     if inplace:
         return source
-    if output is None:
-        return source.with_name(f"{source.stem}-executed.ipynb")
-    target = Path(output)
+    if output is None and source is not None:
+        name = f"{Path(_name(source)).stem}-{ending}.ipynb"
+        return source.with_name(name) if isinstance(source, Path) else Path(name)
+    target = place(str(output))
+    if source is None:
+        return target
+    name = notebook_name(_name(source))
+    if isinstance(target, Address):
+        return target.joined(name) if str(output).endswith("/") else target
+    return _file(source, str(output), target, name)
+
+
+def _file(source: Place, output: str, target: Path, name: str) -> Path:
+    """Return the file that takes the result, in `target` where that is a directory."""
     if output.endswith("/") and not target.is_dir():
         raise NotebookError(f"{output} is not a directory; make it first.")
-    target = target / source.name if target.is_dir() else target
-    if target.exists() and source.exists() and target.samefile(source):
+    target = target / name if target.is_dir() else target
+    if isinstance(source, Path) and target.exists() and source.exists() and target.samefile(source):
         raise NotebookError(f"{target} is the notebook itself; say --inplace to replace it.")
     return target
 
@@ -99,7 +165,12 @@ def _refuse_names_of_nothing(output: str | None) -> None:
     """
     if output is None or output == "-" or output.endswith(SUFFIXES) or os.path.lexists(output):
         return
+    address = place(output)
+    if isinstance(address, Address) and address.path.name.endswith(SUFFIXES):
+        return  # with a signature behind its name, perhaps
     if output.endswith("/"):
+        if isinstance(address, Address):
+            return
         raise NotebookError(f"{output} is not a directory; make it first.")
     raise NotebookError(
         f"{output} is no directory, nor a notebook's name; make the directory first, or write "
@@ -139,6 +210,6 @@ def _is_file(path: Path) -> bool:
 
 def _is_result(path: Path) -> bool:
     try:
-        return RUN_KEY in read_notebook(path).metadata
+        return not {RUN_KEY, papermill.KEY}.isdisjoint(read_notebook(path).metadata)
     except NotebookError:
         return False

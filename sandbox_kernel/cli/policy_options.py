@@ -83,6 +83,11 @@ def policy_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def alias(flag: str, name: str) -> Callable[..., Any]:
+    """Return another spelling of a field's option, for those who know it from elsewhere; not in the help."""
+    return click.option(flag, _PREFIX + name, hidden=True, expose_value=False)
+
+
 def flags(name: str) -> list[str]:
     """Return how a field's option is spelled, the usual way first."""
     long = f"--{name.replace('_', '-')}{'-limit' if name in _LIMITS else ''}"
@@ -130,10 +135,15 @@ def given(ctx: click.Context) -> dict[str, str]:
 
     :raises PolicyError: one of them is not usable.
     """
-    settings: dict[str, str] = ctx.meta.get(__name__, {})
+    settings = written(ctx)
     with naming_options(settings):
         Policy.from_layers(_layers(settings))
     return settings
+
+
+def written(ctx: click.Context) -> dict[str, str]:
+    """Return the policy options that were written on the command line, as they were written."""
+    return dict(ctx.meta.get(__name__, {}))
 
 
 def _layers(settings: Mapping[str, str]) -> list[Layer]:

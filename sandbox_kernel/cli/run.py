@@ -2,7 +2,7 @@
 
 import click
 
-from sandbox_kernel.cli import batch_options, policy_options
+from sandbox_kernel.cli import batch_options, papermill_options, policy_options
 from sandbox_kernel.cli.duration import seconds
 from sandbox_kernel.cli.imports import for_notebooks
 
@@ -20,8 +20,14 @@ ended in its metadata.
 Examples:
   sandbox-kernel run analysis.ipynb
   sandbox-kernel run analysis.ipynb -o results/ --memory 2g --cpus 2
+  sandbox-kernel run report.ipynb 'report-{region}.ipynb' -p region north -p year 2026
+  sandbox-kernel run script.py s3://bucket/results/
   sandbox-kernel run notebook.ipynb --workspace rw --log-output
   sandbox-kernel run stranger.ipynb --profile strict --timeout 1m
+
+NOTEBOOK may be a Python script, whose cells begin at `# %%`. Parameters (-b, -f, -y, -p, -r; of those
+of one name the last in this order) are set in a cell after the one tagged `parameters`, and may stand
+in OUTPUT. Both places may be elsewhere (s3://, https://) where fsspec is installed.
 
 The kernel is sandboxed-python whatever the notebook names, unless -k says otherwise; with -k it is
 sandboxed all the same. It starts in the notebook's directory.
@@ -33,6 +39,7 @@ sandboxed all the same. It starts in the notebook's directory.
 @click.argument("output_arguments", metavar="[OUTPUT]", nargs=-1)
 @click.option("-o", "--output", help="Where the executed notebook goes: a file, a directory, or -.")
 @click.option("--inplace", is_flag=True, help="Replace NOTEBOOK by the executed notebook.")
+@papermill_options.papermill_options
 @click.option("-k", "--kernel", metavar="NAME", help="The kernel to run it on.  [default: sandboxed-python]")
 @click.option("--cwd", metavar="DIR", help="Where the kernel starts.  [default: the notebook's directory]")
 @click.option(
@@ -45,7 +52,12 @@ sandboxed all the same. It starts in the notebook's directory.
 @batch_options.batch_options
 @click.option("--log-output/--no-log-output", help="Print what the cells print, as they print it.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress; the summary only.")
+@click.option("--progress-bar/--no-progress-bar", default=None, help="The same: -q, or not.")
 @policy_options.policy_options
+@click.option("--kernel_name", "kernel", hidden=True, expose_value=False)
+@policy_options.alias("--execution-timeout", "cell_timeout")
+@policy_options.alias("--start_timeout", "start_timeout")
+@policy_options.alias("--startup_timeout", "start_timeout")
 @click.pass_context
 def command(  # noqa: PLR0913 -- one parameter per option
     ctx: click.Context,
@@ -60,6 +72,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
     allow_errors: bool,
     log_output: bool,
     quiet: bool,
+    progress_bar: bool | None,
 ) -> int:
     """Turn the command line into one run, or many, and the result into an exit code."""
     inputs = [notebook, *output_arguments] if notebook else []
@@ -67,10 +80,17 @@ def command(  # noqa: PLR0913 -- one parameter per option
         raise click.UsageError("One run takes one notebook; start one run for each.")
     if notebook is None:
         raise click.MissingParameter(param_hint="'NOTEBOOK'", param_type="argument", ctx=ctx)
+    habits = papermill_options.given(ctx)
     with for_notebooks():
         from sandbox_kernel.cli.places import places
+        from sandbox_kernel.cli.preparing import read_parameters
         from sandbox_kernel.cli.running import Asked, run
 
-    where = places(notebook, output_arguments, output, inplace=inplace, cwd=cwd)
+    parameters = read_parameters(habits)
+    ending = "prepared" if habits.prepare_only else "executed"
+    where = places(
+        notebook, output_arguments, output, inplace=inplace, cwd=cwd, parameters=parameters, ending=ending
+    )
     settings = policy_options.given(ctx)
-    return run(where, Asked(kernel, timeout, allow_errors, log_output, quiet), settings)
+    quiet = quiet or progress_bar is False
+    return run(where, Asked(kernel, timeout, allow_errors, log_output, quiet, habits, parameters), settings)

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from nbformat import NotebookNode
 
 from sandbox_kernel.cli import kernels, policy_options
+from sandbox_kernel.cli.copies import copies
 from sandbox_kernel.cli.hints import hint
+from sandbox_kernel.cli.papermill_options import Habits
 from sandbox_kernel.cli.places import Places
+from sandbox_kernel.cli.preparing import is_python, language_of, prepare, save_only, show_parameters
 from sandbox_kernel.cli.screen import Screen
 from sandbox_kernel.cli.walls import beyond_reach
 from sandbox_kernel.errors import NotebookError
@@ -20,10 +23,10 @@ from sandbox_kernel.notebooks import (
     Outcome,
     Result,
     RunOptions,
-    read_notebook,
+    papermill,
 )
 from sandbox_kernel.notebooks.document import for_saving
-from sandbox_kernel.notebooks.files import load_notebook, to_text
+from sandbox_kernel.notebooks.files import to_text
 from sandbox_kernel.policy import Policy
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -39,6 +42,8 @@ class Asked:
     allow_errors: bool
     log_output: bool
     quiet: bool
+    habits: Habits
+    parameters: Mapping[str, object]
 
 
 def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
@@ -47,8 +52,27 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
     :param settings: the policy options that were given.
     :raises SandboxError: nothing was run; the message says why.
     """
-    nb = read_notebook(where.notebook) if where.notebook else load_notebook(sys.stdin.buffer, where.name)
-    _check_language(nb, where, asked.kernel)
+    nb = where.read()
+    if asked.habits.help_notebook:
+        return show_parameters(nb, where)
+    if asked.kernel is None and not asked.habits.prepare_only:
+        _check_language(language_of(nb, asked.habits, None), where)
+    screen = Screen(log_output=asked.log_output, quiet=asked.quiet)
+    for sentence in prepare(nb, where, asked.habits, asked.parameters, asked.kernel):
+        screen.warned(sentence)
+    if asked.habits.prepare_only:
+        return save_only(nb, where)
+    with copies(asked.habits.stdout_file, asked.habits.stderr_file) as screen.copies:
+        return _run(nb, where, asked, settings, screen)
+
+
+def _check_language(language: str, where: Places) -> None:
+    """Refuse to feed, say, R to Python unless somebody asked for that."""
+    if not is_python(language):
+        raise NotebookError(f"{where.name} is written in {language:.80}; name a kernel for it with -k.")
+
+
+def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, str], screen: Screen) -> int:
     kernel = asked.kernel or DEFAULT_KERNEL
     policy, set_by_somebody = _policy_for(kernel, settings)
     options = RunOptions(
@@ -61,7 +85,6 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
         start_timeout=policy.start_timeout,
         allow_errors=asked.allow_errors,
     )
-    screen = Screen(log_output=asked.log_output, quiet=asked.quiet)
     for sentence in beyond_reach(policy, set_by_somebody):
         screen.warned(sentence)
     if asked.kernel is None and not asked.quiet:
@@ -70,20 +93,12 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
     with policy_options.naming_options(settings), screen.watching():
         result = asyncio.run(_execute(job))
     if where.target is None:
-        sys.stdout.write(to_text(for_saving(nb)))
+        sys.stdout.write(to_text(papermill.marked(for_saving(nb))))
     _summarise(screen, nb, where, result)
     allowed = job.policy if isinstance(job.policy, Policy) else policy  # Jupyter's configuration counts, too
     if advice := _advice(result, nb, allowed, kernel):
         screen.say(f"hint: {advice}", "yellow")
     return result.exit_code
-
-
-def _check_language(nb: NotebookNode, places: Places, kernel: str | None) -> None:
-    """Refuse to feed, say, R to Python unless somebody asked for that."""
-    spec, info = nb.metadata.get("kernelspec", {}), nb.metadata.get("language_info", {})
-    language = spec.get("language") or info.get("name") or kernels.language(str(spec.get("name"))) or "python"
-    if kernel is None and str(language).lower() not in ("python", "ipython"):
-        raise NotebookError(f"{places.name} is written in {language!s:.80}; name a kernel for it with -k.")
 
 
 def _remark_on_kernel(screen: Screen, nb: NotebookNode) -> None:

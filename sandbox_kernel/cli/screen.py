@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from sandbox_kernel.cli.copies import NO_COPIES
 from sandbox_kernel.cli.escape import Lines, plain
 from sandbox_kernel.cli.policy_options import flags
 from sandbox_kernel.notebooks import Cell, Outcome, Progress
@@ -32,6 +33,8 @@ class Screen(Progress):
     def __init__(self, *, log_output: bool, quiet: bool) -> None:
         self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._log_output = log_output
+        self.copies = NO_COPIES
+        """Files that take what cells print, as it comes."""
         self._quiet = quiet
         self._live: Bar | None = None
         self._lines: dict[str, Lines] = {}
@@ -79,7 +82,8 @@ class Screen(Progress):
             self._say(Text(f"{_count(cell)} {_title(cell)}", style="dim"))
 
     def cell_output(self, cell: Cell, output: NotebookNode) -> None:  # noqa: ARG002
-        """Print it, if that was asked for."""
+        """Print it, and write it down, if that was asked for."""
+        self.copies.take(output)
         if not self._log_output:
             return
         if output.output_type == "stream":

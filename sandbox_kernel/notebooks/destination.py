@@ -20,7 +20,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,6 +51,11 @@ class Destination:
     def __repr__(self) -> str:
         return f"<Destination {self.path} {'held' if self._held >= 0 else 'not held'}>"
 
+    @property
+    def unread(self) -> str:
+        """What to say of a stream that was not written to its end."""
+        return f"Nobody read {self.path} to its end."
+
     def __enter__(self) -> Self:
         """Decide and hold it.
 
@@ -65,7 +70,7 @@ class Destination:
     ) -> None:
         self._release()
 
-    def write(self, data: bytes) -> Iterator[None]:
+    def write(self, data: bytes) -> Generator[None, None, None]:
         """Write it all; yield whenever the reader of a pipe lets us wait, for as long as it does.
 
         A file is there whole or not at all, and nothing is yielded.

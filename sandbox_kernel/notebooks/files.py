@@ -32,13 +32,13 @@ def read_notebook(path: Path) -> NotebookNode:
     :raises NotebookError: there is no such file, it is none (a pipe, a device), or is not a notebook.
     """
     try:
-        with _open_file(path) as file:
+        with open_file(path) as file:
             return load_notebook(file, str(path))
     except OSError as error:
         raise NotebookError(f"cannot read {path}: {error.strerror}.") from error
 
 
-def _open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BinaryIO:
     """Open a file and nothing else: a pipe is waited for, a device has no end, or does something.
 
     :raises NotebookError: it is something else.
@@ -63,16 +63,23 @@ def load_notebook(file: BinaryIO, name: str) -> NotebookNode:
 
     :raises NotebookError: it is not a notebook, or too long for one.
     """
+    return parse_notebook(load_text(file, name, "notebook"), name)
+
+
+def load_text(file: BinaryIO, name: str, kind: str) -> str:
+    """Return the text of a notebook or script, which `kind` says.
+
+    :raises NotebookError: it is no text, or too long.
+    """
     content = file.read(MAX_NOTEBOOK + 1)
     if len(content) > MAX_NOTEBOOK:
         raise NotebookError(
             f"{name} is larger than {MAX_NOTEBOOK >> 20} MiB; clear the outputs of its last run."
         )
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise NotebookError(f"{name} is not a notebook: it is not UTF-8 text.") from error
-    return parse_notebook(text, name)
+        raise NotebookError(f"{name} is not a {kind}: it is not UTF-8 text.") from error
 
 
 def parse_notebook(text: str, name: str) -> NotebookNode:

@@ -12,7 +12,7 @@ Rules:
 """
 
 import asyncio
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError
+from sandbox_kernel.notebooks import papermill
 from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS, CellClient, Death
 from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
 from sandbox_kernel.notebooks.document import (
@@ -197,6 +198,7 @@ class NotebookRun:
         self._current = cell
         self._progress.cell_started(cell)
         node, began, outcome = self.nb.cells[cell.index], monotonic(), Outcome.CANCELLED
+        started = datetime.now(UTC)
         lost = len(self._client.losses)
         try:
             ending = await self._end_of_cell(cell, node)
@@ -205,6 +207,7 @@ class NotebookRun:
             seconds = monotonic() - began
             node.metadata[RUN_KEY] = {
                 "outcome": str(outcome),
+                "started": started.isoformat(timespec="milliseconds"),
                 "duration": round(seconds, 3),
                 "code_sha256": code_digest(node.source),
             }
@@ -322,12 +325,13 @@ class NotebookRun:
         """Save into a file, if that is where it goes."""
         provenance = self._client.provenance
         self.nb.metadata[RUN_KEY] = result.metadata() | ({"provenance": provenance} if provenance else {})
+        papermill.record(self.nb, result)
         if self._target is not None and not self._target.is_stream:
             for _ in self._target.write(self._text()):
                 pass
 
     def _text(self) -> bytes:
-        return to_text(for_saving(self.nb)).encode()
+        return to_text(papermill.marked(for_saving(self.nb))).encode()
 
     async def _save_at_last(self, result: Result) -> Result:
         """Save; return the result, another one if it was cancelled while a pipe's reader was waited for."""
@@ -339,13 +343,14 @@ class NotebookRun:
         try:
             await asyncio.wait_for(self._saving, patience)
         except (asyncio.CancelledError, TimeoutError):
-            sentence = f"{self._cancelled} Nobody read {self._target.path} to its end."
+            sentence = f"{self._cancelled} {self._target.unread}"
             return replace(result, outcome=Outcome.CANCELLED, sentence=sentence)
         return result
 
     async def _pour(self, target: Destination) -> None:
-        for _ in target.write(self._text()):
-            await asyncio.sleep(READER_SECONDS)
+        with closing(target.write(self._text())) as writing:
+            for _ in writing:
+                await asyncio.sleep(READER_SECONDS)
 
     async def _close(self, *, now: bool) -> None:
         """Let the kernel go. A cancelled close still closes."""

@@ -1,0 +1,99 @@
+"""Which parameters a notebook has: read off its source, which is never executed.
+
+The cell tagged `parameters` is parsed as Python. A notebook's author is a stranger: whatever the
+parser makes of the cell, the worst is that nothing is inferred.
+"""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from nbformat import NotebookNode
+
+MAX_SOURCE: Final = 256 << 10
+"""Characters of a cell that are parsed. Parsing takes memory a hundred times the text's."""
+_MAGIC: Final = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
+_TYPE: Final = re.compile(r"type:\s*(\S+)\s*")
+_PARSER: Final = (SyntaxError, ValueError, MemoryError, RecursionError)
+"""What Python's parser raises for a text that is none, or that is too deep for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One name that a notebook's parameters cell sets."""
+
+    name: str
+    type: str | None
+    """The annotation, the type comment, or the type that its default shows; None where none of them does."""
+    default: str
+    help: str
+    """The comment behind it."""
+
+
+def inferred(nb: NotebookNode) -> list[Parameter]:
+    """Return the parameters of the notebook, in order; none where there is no cell for them."""
+    cells = (cell for cell in nb.cells if "parameters" in cell.metadata.get("tags", []))
+    cell = next(cells, None)
+    if cell is None or cell.cell_type != "code":
+        return []
+    return inferred_from(cell.source)
+
+
+def inferred_from(source: str) -> list[Parameter]:
+    """Return the parameters that a cell's source sets; of those of one name, the last."""
+    if len(source) > MAX_SOURCE:
+        return []
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd escape in a string is the notebook's affair
+            body = ast.parse(_MAGIC.sub("", source)).body
+        found = [parameter for node in body for parameter in _set_by(node, source)]
+    except _PARSER:
+        return []
+    return list({parameter.name: parameter for parameter in found}.values())
+
+
+def _set_by(node: ast.stmt, source: str) -> Iterator[Parameter]:
+    targets: list[ast.expr]
+    if isinstance(node, ast.AnnAssign):
+        targets, annotation = [node.target], ast.unparse(node.annotation).strip("'\"")
+    elif isinstance(node, ast.Assign):
+        targets, annotation = node.targets, None
+    else:
+        return
+    if node.value is None:  # a type alone sets nothing
+        return
+    hint, comment = _comment(node, source)
+    kind = annotation or hint or _type_of(node.value)
+    for target in targets:
+        if isinstance(target, ast.Name):
+            yield Parameter(target.id, kind, _default(node.value, source), comment)
+
+
+def _comment(node: ast.stmt, source: str) -> tuple[str | None, str]:
+    """Return the type, if it is given so, and the rest of the comment on the statement's last line."""
+    line = source.split("\n")[(node.end_lineno or 1) - 1].encode()
+    rest = line[node.end_col_offset :].decode().strip()
+    if not rest.startswith("#"):
+        return None, ""
+    text = rest[1:].strip()
+    hint = _TYPE.match(text)
+    return (hint[1], text[hint.end() :]) if hint else (None, text)
+
+
+def _default(value: ast.expr, source: str) -> str:
+    if value.lineno == value.end_lineno:
+        return ast.get_source_segment(source, value) or ""
+    return ast.unparse(value)
+
+
+def _type_of(value: ast.expr) -> str | None:
+    try:
+        constant = ast.literal_eval(value)
+    except _PARSER:
+        return None
+    return None if constant is None else type(constant).__name__

@@ -1,0 +1,79 @@
+"""A notebook's parameters are read off its source, which is not executed."""
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from sandbox_kernel.notebooks.parameters import inferred
+from sandbox_kernel.notebooks.parameters.inferred import MAX_SOURCE, inferred_from
+
+CELL = """\
+# What this is about
+%matplotlib inline
+!ls
+alpha = 0.1  # learning rate
+beta: "int" = 3
+gamma = None  # type: Optional[str] what it is called
+names = [
+    "a",  # the first
+    "grün",
+]  # all of them
+ö = 1; late = "#no comment"  # behind two
+a = b = c, d = 1, 2
+print("not a parameter")
+undefined: int
+alpha = compute(1)
+"""
+
+
+def test_parameters() -> None:
+    """Names come with type, default and comment, whatever stands between them."""
+    found = {parameter.name: parameter for parameter in inferred_from(CELL)}
+    shown = {name: (found[name].type, found[name].default, found[name].help) for name in found}
+    assert shown == {
+        "alpha": (None, "compute(1)", ""),
+        "beta": ("int", "3", ""),
+        "gamma": ("Optional[str]", "None", "what it is called"),
+        "names": ("list", "['a', 'grün']", "all of them"),
+        "ö": ("int", "1", ""),
+        "late": ("str", '"#no comment"', "behind two"),
+        "a": ("tuple", "(1, 2)", ""),
+        "b": ("tuple", "(1, 2)", ""),
+    } | {name: shown[name] for name in ("a", "b")}
+    assert shown["a"] == shown["b"] == ("tuple", "1, 2", "")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "alpha =",
+        "alpha = '\0'",
+        "x = " + "(" * 5000,
+        "x = " + "-" * 100_000 + "1",
+        "#" * (MAX_SOURCE + 1),
+        "x = 'a'\ud800",
+    ],
+    ids=lambda source: source[:10],
+)
+def test_what_cannot_be_parsed(source: str) -> None:
+    """A cell that is no Python, or too much of it, has no parameters and does no harm."""
+    assert inferred_from(source) == []
+
+
+def test_odd_escapes() -> None:
+    """What Python would warn of is the notebook's affair."""
+    assert inferred_from(r"x = '\d'  # y")[0].default == r"'\d'"
+
+
+def test_nothing_is_executed(tmp_path: object) -> None:
+    """The source is parsed alone."""
+    assert [p.name for p in inferred_from(f"x = open('{tmp_path}/made', 'w')")] == ["x"]
+    assert not list(tmp_path.iterdir())  # type: ignore[attr-defined]
+
+
+def test_which_cell() -> None:
+    """The first cell with the tag counts, if it is code; other cells set no parameters."""
+    code = new_code_cell("x = 1", metadata={"tags": ["parameters"]})
+    text = new_markdown_cell("x = 1", metadata={"tags": ["parameters"]})
+    assert inferred(new_notebook(cells=[new_code_cell("y = 2"), code]))[0].name == "x"
+    assert inferred(new_notebook(cells=[text, code])) == []
+    assert inferred(new_notebook(cells=[new_code_cell("y = 2")])) == []
