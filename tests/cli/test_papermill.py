@@ -188,7 +188,7 @@ def test_timeouts(sandbox_kernel: Run, notebook: Notebook) -> None:
         "failed",
         "pending",
     ]
-    assert "The cell that ended this run" in cells[0]["source"]
+    assert "The cell that ended this run" in "".join(cells[0]["source"])
 
 
 def test_results_of_papermill_are_replaced(sandbox_kernel: Run, notebook: Notebook, tagged: Path) -> None:
