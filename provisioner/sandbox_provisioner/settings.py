@@ -73,7 +73,7 @@ class PolicySettings(KernelProvisionerBase):
     mounts = _setting('More paths of the host: a list of "PATH:ro" or "PATH:rw".')
     env = _setting("Names of the host's environment variables to pass in: a list.")
     secrets = _setting("Secrets to pass in and to mask in outputs: a list of NAME or NAME=file:PATH.")
-    preload = _setting("Modules that kernels have imported when they start, where they are forked: a list.")
+    preload = _setting("Modules that kernels have imported when they start: a list.")
     start_timeout = _setting('Longest start of a kernel, until it answers: "60s", "2m".')
     cell_timeout = _setting('Longest run of one cell: "90s", "10m", "none".')
     session_timeout = _setting('Longest life of one kernel: "8h", "none".')

@@ -46,7 +46,7 @@ HELP: Mapping[str, tuple[str, str]] = {
         "NAME[=file:PATH]",
         "Pass in the variable NAME, or a file's content, in $SANDBOX_SECRETS/NAME; mask it. Repeatable.",
     ),
-    "preload": ("MODULE", "One module that kernels have imported when they start (bubblewrap). Repeatable."),
+    "preload": ("MODULE", "One module that kernels have imported when they start. Repeatable."),
     "start_timeout": ("TIME", "Deadline of the kernel's start."),
     "cell_timeout": ("TIME", "Deadline of each cell, e.g. 90, 5m, none."),
     "session_timeout": ("TIME", "Deadline of the kernel's whole life."),

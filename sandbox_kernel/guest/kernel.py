@@ -101,7 +101,7 @@ def start(order: Start, prepare: Callable[[], None], nursery: Nursery | None = N
         connection_file = _write_connection_file(order)
         _write_secrets(order)
         if "IPYTHONDIR" in order.env:
-            write_profile(order.env["IPYTHONDIR"])
+            write_profile(order.env["IPYTHONDIR"], order.preload)
         # 1: ipykernel watches no parent, and is quiet
         order = order._replace(env={**order.env, "JPY_PARENT_PID": "1"})
         argv = [each.replace("{connection_file}", connection_file) for each in order.argv]

@@ -60,8 +60,8 @@ class Policy:
     secrets: tuple[str, ...] = ()
     """Secrets that the kernel gets and that are masked in what it says; names and sources, never values."""
     preload: tuple[str, ...] = ()
-    """Modules that a kernel has imported before its first cell, where kernels are forked (bubblewrap):
-    of the host's own Python, which imports them outside of any sandbox, once."""
+    """Modules that a kernel has imported before its first cell. Where kernels are forked (bubblewrap) they
+    are the host's own Python's, which imports them outside of any sandbox, once."""
     start_timeout: float = 60.0
     """Longest start of a kernel, until it answers: what jupyter_client itself waits."""
     cell_timeout: float | None = None

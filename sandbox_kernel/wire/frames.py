@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 else:
     Part = object  # for who imports it; annotations are not evaluated
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 """Changes whenever either side would misread the other."""
 
 CHUNK_BYTES = 64 * 1024

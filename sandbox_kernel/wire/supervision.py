@@ -61,6 +61,8 @@ class Start(NamedTuple):
     """Most processes of the kernel's user (RLIMIT_NPROC); None: set by other means."""
     secrets: dict[str, str] = {}  # noqa: RUF012 - a named tuple's default, which nobody changes
     """Name → content of the files that `SECRETS` in the private directory gets."""
+    preload: tuple[str, ...] = ()
+    """Modules that the kernel imports before it says that it is ready."""
 
 
 class Signal(NamedTuple):
@@ -213,6 +215,15 @@ def _words(value: Any) -> tuple[str, ...]:
     return tuple(_word(each) for each in value)
 
 
+def _some(inner: _Check) -> _Check:
+    def check(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) > MAX_WORDS:
+            raise _UnfitError(f"is not a list of up to {MAX_WORDS} texts")
+        return tuple(map(inner, value))
+
+    return check
+
+
 def _variables(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or len(value) > MAX_WORDS:
         raise _UnfitError(f"is not an object of up to {MAX_WORDS} texts")
@@ -258,6 +269,7 @@ _KIND_OF: dict[type[Any], tuple[str, dict[str, _Check]]] = {
             "files": _integer(1, MAX_NUMBER),
             "pids": _optional(_integer(1, MAX_NUMBER)),
             "secrets": _files,
+            "preload": _some(_word),
         },
     ),
     Signal: ("signal", {"signum": _integer(1, 64)}),

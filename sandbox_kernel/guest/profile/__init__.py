@@ -7,8 +7,8 @@ import os
 _FILE = "ipython_kernel_config.py"
 
 
-def write_profile(directory: str) -> None:
-    """Make `directory` an IPYTHONDIR whose default profile is ours.
+def write_profile(directory: str, preload: tuple[str, ...] = ()) -> None:
+    """Make `directory` an IPYTHONDIR whose default profile is ours, and imports these modules.
 
     :raises OSError: it cannot be written.
     """
@@ -17,3 +17,4 @@ def write_profile(directory: str) -> None:
     loader = globals()["__loader__"]  # all this may lie in an archive: who imported it can read it
     with open(os.path.join(profile, _FILE), "wb") as file:
         file.write(loader.get_data(os.path.join(os.path.dirname(__file__), _FILE)))
+        file.write(f"_PRELOAD += {tuple(preload)!r}\n".encode())

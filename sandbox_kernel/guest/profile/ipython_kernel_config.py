@@ -17,6 +17,7 @@ limit: nothing outside rests on this.
 
 from __future__ import annotations
 
+import importlib
 import sys
 import threading
 import time
@@ -40,6 +41,7 @@ CONTROL_PATIENCE = 1.0  # seconds that an answer on control waits for output at 
 
 
 _WAITED_FOR: set[Any] = set()
+_PRELOAD: tuple[str, ...] = ()
 
 
 class WaitingStream(OutStream):
@@ -140,6 +142,22 @@ def wait_for_reader(publisher: Any) -> None:
 
 
 def load_ipython_extension(shell: Any) -> None:
+    """Make the kernel ready, before it says that it is."""
+    format_once(shell)
+    for name in _PRELOAD:
+        preload(name)
+
+
+def preload(name: str) -> None:
+    """Import a module for the cells to come; where that fails, their own import will say it again."""
+    try:
+        importlib.import_module(name)
+    except Exception as error:  # noqa: BLE001 - a module may raise anything, and the kernel is of use without it
+        reason = f"{type(error).__name__}: {error}"
+        print(f"{name} could not be imported before the first cell: {reason}", file=sys.__stderr__)
+
+
+def format_once(shell: Any) -> None:
     """Have an error formatted once.
 
     IPython 9 does it again for its own records: half the time in which a flood answers an interrupt.

@@ -63,6 +63,7 @@ class MemoryProcess(Pipes):
             key="",
             files=policy.files,
             pids=None,
+            preload=policy.preload,
         )
         self._status: int | None = None
         self._closed = False

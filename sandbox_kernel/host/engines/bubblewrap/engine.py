@@ -185,4 +185,5 @@ def _start_message(policy: Policy, launch: Launch, kernels: Interpreter, limits:
         key="",
         files=policy.files,
         pids=limits.guest_pids,
+        preload=policy.preload,
     )

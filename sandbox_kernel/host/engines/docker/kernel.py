@@ -36,6 +36,7 @@ def start_message(policy: Policy, launch: Launch, image: Image, facts: Facts) ->
         key="",
         files=policy.files,
         pids=policy.pids if facts.is_gvisor(policy.runtime) else None,
+        preload=policy.preload,
     )
 
 
