@@ -91,3 +91,20 @@ class ChecksError(SandboxError):
     """A file of checks that was not understood, or no submission to check; nothing was run."""
 
     exit_code = ExitCode.USAGE
+
+
+class SessionError(SandboxError):
+    """A sandbox was asked for what it cannot do: it is closed, or belongs to another process."""
+
+    exit_code = ExitCode.USAGE
+
+
+class CodeFailedError(SandboxError):
+    """Code in a sandbox did not run to its end, and its caller wants that raised."""
+
+    exit_code = ExitCode.CELL_ERROR
+
+    def __init__(self, message: str, execution: object = None) -> None:
+        """Note the cause, and all else that is known of it."""
+        super().__init__(message)
+        self.execution = execution

@@ -16,7 +16,7 @@ TREES = {
 STANDARD = sys.stdlib_module_names
 
 ALLOWED = {
-    "sandbox_kernel": {"sandbox_kernel"},
+    "sandbox_kernel": {"sandbox_kernel", "sandbox_kernel.session"},  # when somebody asks for what it exports
     "sandbox_kernel.errors": set(),
     "sandbox_kernel.wire": set(),
     "sandbox_kernel.policy": {"sandbox_kernel.errors"},
@@ -30,6 +30,11 @@ ALLOWED = {
     },
     "sandbox_provisioner": {"sandbox_kernel.errors", "sandbox_kernel.policy", "sandbox_kernel.host"},
     "sandbox_kernel.notebooks": {"sandbox_kernel", "sandbox_kernel.errors"},
+    "sandbox_kernel.session": {
+        "sandbox_kernel.errors",
+        "sandbox_kernel.policy",
+        "sandbox_kernel.notebooks",
+    },
     "sandbox_kernel.bench": {"sandbox_kernel", "sandbox_kernel.errors", "sandbox_kernel.notebooks"},
     "sandbox_kernel.cli": {
         "sandbox_kernel",

@@ -47,7 +47,8 @@ SILENCE_SECONDS = 5
 EXPLAIN_SECONDS = 0.5
 """How long after a failed cell a cause of death is waited for, see `CellClient.death`."""
 
-_MALFORMED = (AssertionError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+MALFORMED = (AssertionError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+"""What comes of taking in a message that is not what the protocol says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,5 +318,5 @@ def _skipping_malformed() -> Iterator[None]:
     """Go on after no message, or one that is not what the protocol says, whatever was wrong with it."""
     try:
         yield
-    except (*_MALFORMED, Empty):
+    except (*MALFORMED, Empty):
         return

@@ -1,0 +1,69 @@
+"""What both faces of a sandbox have in common: what it is asked for, and whose it is."""
+
+import math
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sandbox_kernel.errors import SessionError
+from sandbox_kernel.policy import Policy
+from sandbox_kernel.session.background import background
+from sandbox_kernel.session.session import Session
+from sandbox_kernel.session.settings import settings_for
+
+
+class Face:
+    """A sandbox that was asked for, and is started by whoever needs it first."""
+
+    def __init__(
+        self,
+        policy: Policy | str | None = None,
+        *,
+        directory: str | os.PathLike[str] | None = None,
+        **settings: Any,
+    ) -> None:
+        where = None if directory is None else Path(os.path.abspath(directory))  # noqa: PTH100 -- as written
+        wanted = settings_for(policy, settings, where)
+        self._home = background()
+        self._process = os.getpid()
+        self._session = Session(wanted, where, self._home)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._session}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise SessionError("A sandbox cannot be sent to another process; make one there.")
+
+    def __del__(self) -> None:
+        """End a sandbox that nobody can end any more, and say that somebody should have."""
+        if getattr(self, "_process", None) == os.getpid() and self._session.alive:
+            warnings.warn(f"{self!r} was never closed; use `with`.", ResourceWarning, stacklevel=2)
+            self._home.submit(self._session.close())
+
+    @property
+    def _own(self) -> Session:
+        """The session, for a call.
+
+        :raises SessionError: this process is a fork of the one that the sandbox belongs to.
+        """
+        if self._process != os.getpid():
+            raise SessionError(
+                f"This sandbox belongs to process {self._process}, and this is a fork of it; make one here."
+            )
+        return self._session
+
+
+def checked_timeout(seconds: float | None) -> float | None:
+    """Return a call's deadline.
+
+    :raises SessionError: it is none.
+    """
+    if seconds is None or (
+        isinstance(seconds, int | float)
+        and not isinstance(seconds, bool)
+        and math.isfinite(seconds)
+        and seconds > 0
+    ):
+        return seconds
+    raise SessionError(f"timeout={seconds!r:.80} is not a number of seconds above 0; None is no deadline.")

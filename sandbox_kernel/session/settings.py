@@ -1,0 +1,74 @@
+"""What a sandbox is asked for: keyword arguments, a policy or a profile's name → a kernelspec's settings.
+
+The settings travel in a kernelspec of the sandbox's own, never in this process's environment: two
+sandboxes of one program may differ. Administrators' maxima bind them as they bind any kernelspec.
+SANDBOX_KERNEL_* variables count as well, below what the program says itself, as they do for
+`sandbox-kernel run`.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox_kernel.errors import PolicyError
+from sandbox_kernel.policy import FIELD_NAMES, PROFILES, Layer, Policy, layer_from_environment
+
+_SOURCE: Final = "Sandbox({field}=…)"
+
+
+def settings_for(
+    policy: Policy | str | None, given: Mapping[str, object], directory: Path | None
+) -> dict[str, object]:
+    """Return what the kernelspec of such a sandbox says.
+
+    :param policy: where the rest starts from: a policy, or the name of a profile.
+    :raises PolicyError: a name is not known, or a value is not usable.
+    """
+    own = {**_base(policy, given), **given}
+    environment = layer_from_environment(os.environ)
+    wanted = Policy.from_layers([environment, Layer(own, _SOURCE)])
+    # A profile starts afresh, whatever the environment says; a single value stands beside it.
+    settings = dict(own) if "profile" in own else {**environment.settings, **own}
+    if directory is None:
+        if given.get("workspace", "none") != "none":
+            raise PolicyError(
+                f"Sandbox(workspace={wanted.workspace!r}) says how a directory is shared, but names none; "
+                "add directory=…."
+            )
+        settings["workspace"] = "none"
+    return settings
+
+
+def in_callers_words(error: PolicyError, kernel: str) -> PolicyError:
+    """Return a refusal of the kernelspec's settings as one of the arguments that they were."""
+    words = re.sub(rf'"(\w+)" in kernelspec {re.escape(kernel)}', r"Sandbox(\1=…)", str(error))
+    return PolicyError(words)
+
+
+def _base(policy: Policy | str | None, given: Mapping[str, object]) -> Mapping[str, Any]:
+    if policy is None:
+        return {}
+    if "profile" in given:
+        raise PolicyError("Sandbox(…, profile=…) has two starting points; leave one of them out.")
+    if isinstance(policy, Policy):
+        return _differences(policy)
+    return {"profile": policy}
+
+
+def _differences(policy: Policy) -> dict[str, object]:
+    """Return a policy as settings: its profile, and where it differs from it.
+
+    What only has the profile's value is not asked for: an administrator's maximum lowers it, and
+    refuses what was.
+    """
+    profile = policy.profile if policy.profile in PROFILES else "default"
+    start = Policy.from_settings({"profile": profile}).to_dict()
+    values = policy.to_dict()
+    different = {name: values[name] for name in FIELD_NAMES if values[name] != start[name]}
+    return {"profile": profile, **{name: _written(value) for name, value in different.items()}}
+
+
+def _written(value: object) -> object:
+    return "none" if value is None else value
