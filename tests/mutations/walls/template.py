@@ -14,6 +14,14 @@ def _template(*tests: str) -> tuple[str, ...]:
 
 FORKED = (
     Mutation(
+        "template-refusals-heard",
+        "Where forks cannot enter their sandboxes, none is tried for ever.",
+        f"{TEMPLATE}/templates.py",
+        "        self._hear()\n",
+        "",
+        _template("test_where_no_fork_gets_in_none_is_tried_any_more"),
+    ),
+    Mutation(
         "template-program-read-only",
         "Inside, /proc/self/exe leads by a mount that is read-only.",
         f"{TEMPLATE}/begin.py",

@@ -68,8 +68,8 @@ class Birth:
             self._forked.go()
 
     def close(self) -> None:
-        """End what was not let go."""
-        if self._forked:
+        """End what was not let go. What was may still say that it came to nothing."""
+        if self._forked and not self._forked.has_gone:
             self._forked.close()
 
 

@@ -125,11 +125,23 @@ class Forked:
     pid: int
     word: socket.socket
     walls: Walls
+    has_gone: bool = False
 
     def go(self) -> None:
         """Let it enter, behind its walls; it has been put under the sandbox's limits."""
         with contextlib.suppress(OSError):  # it has ended, or will: the guest hears of it
             self.word.send(self.walls.written())
+        self.word.setblocking(False)
+        self.has_gone = True
+
+    def complaint(self) -> str | None:
+        """Return why it has not become a kernel, "" if it has, or is gone; None while it is on its way."""
+        try:
+            return self.word.recv(MOST).decode(errors="replace").removeprefix("!")
+        except BlockingIOError:
+            return None
+        except OSError:
+            return ""
 
     def close(self) -> None:
         """Close our end."""

@@ -76,13 +76,62 @@ class _Slot:
         self.launches = 0
         self.failures = 0
         self.dropped = False
+        self._under_way: list[Forked] = []
 
     def close(self, *, for_good: bool = False) -> None:
         with self.lock:
             template, self.template = self.template, None
             self.dropped = self.dropped or for_good
+            self._forget([forked for forked in self._under_way if forked.has_gone])
         if template:
             template.close()
+
+    def abandon(self) -> None:
+        """In a forked child: let go of what is the parent's."""
+        if self.template:
+            self.template.abandon()
+        self._forget(self._under_way)
+
+    def fork(self, recipe: Recipe, walls: Walls, nursery: int) -> Forked | None:
+        """Return a process, None where there is none (yet, or any more)."""
+        self.launches += 1
+        self._hear()
+        if self.launches < LAUNCHES or self.failures >= FAILURES or self.dropped:
+            return None
+        self.template = self.template or Template(recipe)
+        if not self.template.is_ready(WAIT):
+            return None
+        forked = self.template.fork(walls, nursery)
+        self._under_way.append(forked)
+        return forked
+
+    def _hear(self) -> None:
+        """Note which of those that were sent have come to nothing: if it is always so, none is sent."""
+        for forked in [forked for forked in self._under_way if forked.has_gone]:
+            complaint = forked.complaint()
+            if complaint is not None:
+                self._forget([forked])
+            if complaint:
+                self._refused(complaint)
+
+    def _refused(self, complaint: str) -> None:
+        self.failures += 1
+        if self.failures < FAILURES:
+            return
+        template, self.template = self.template, None
+        if template:
+            template.close()
+            log.warning(
+                "Kernels start the usual way from now on, and are not forked: %d could not enter their "
+                "sandboxes, the last for this reason: %s.",
+                FAILURES,
+                complaint.rstrip("."),
+            )
+
+    def _forget(self, ended: list[Forked]) -> None:
+        for forked in ended:
+            forked.close()
+        self._under_way = [forked for forked in self._under_way if forked not in ended]
 
     def failed(self, error: TemplateError) -> None:
         """Drop the template; say so once."""
@@ -123,18 +172,12 @@ class Templates:
         for each in over:
             each.close(for_good=True)
         with slot.lock:
-            slot.launches += 1
-            if slot.launches < LAUNCHES or slot.failures >= FAILURES or slot.dropped:
-                return None
             try:
-                slot.template = slot.template or Template(recipe)
-                if not slot.template.is_ready(WAIT):
-                    return None
-                forked = slot.template.fork(walls, nursery)
+                forked = slot.fork(recipe, walls, nursery)
             except TemplateError as error:
                 slot.failed(error)
                 return None
-            self.forked += 1
+            self.forked += forked is not None
             return forked
 
     def _slot(self, recipe: Recipe) -> tuple[_Slot, list[_Slot]]:
@@ -216,8 +259,7 @@ class Templates:
         self._sandboxes, self._leaving = 0, None
         self._lock = threading.Lock()  # some thread of the parent may hold the old one
         for slot in slots.values():
-            if slot.template:
-                slot.template.abandon()
+            slot.abandon()
 
 
 TEMPLATES: Final = Templates()

@@ -371,6 +371,20 @@ def test_a_fork_in_other_namespaces_stays_out(forking, tmp_path, monkeypatch):
         assert "namespace of PID 1" in "".join(kernel.log)
 
 
+def test_where_no_fork_gets_in_none_is_tried_any_more(forking, tmp_path, monkeypatch, caplog):
+    """Some machines' walls cannot be entered (AppArmor): that is found out a few times, and said once."""
+    engine = sys.modules["sandbox_kernel.host.engines.bubblewrap.engine"]
+    walls_of = birth.walls_of
+    monkeypatch.setattr(engine, "walls_of", lambda *all_: replace(walls_of(*all_), namespaces=0x30020000))
+    for number in range(templates.FAILURES + 2):
+        with launched(tmp_path) as kernel:
+            assert kernel.value("1 + 1") == "2"
+            assert ("could not be forked" in "".join(kernel.log)) == (number < templates.FAILURES)
+    assert forking.forked == templates.FAILURES
+    assert [("could not enter" in record.getMessage()) for record in caplog.records] == [True]
+    assert "namespace of PID 1" in caplog.text
+
+
 def test_a_fork_in_another_group_stays_out(forking, tmp_path, monkeypatch):
     """Were it to go in, what it uses would count for its host."""
     with launched(tmp_path, fork=False) as kernel:

@@ -16,6 +16,9 @@ CONTROL = 3
 MOST = 1 << 18
 """Bytes of the host's orders: names of modules and of directories."""
 
+MOST_WORDS = 4096
+"""Bytes of what is said when something is wrong."""
+
 PATIENCE = 20.0
 """Seconds for a guest to appear and to give its order; then its kernel was started otherwise."""
 
@@ -59,11 +62,14 @@ def _fork(control: socket.socket, beginning: Beginning, nursery: int, word: int)
     control.close()
     guest = socket.socket(fileno=nursery)
     guest.settimeout(PATIENCE)
+    host = socket.socket(fileno=word)
     try:
-        enter(guest, socket.socket(fileno=word))
+        enter(guest, host)
         obey(guest, beginning)
     except BaseException as error:  # noqa: BLE001 - the process's rim: the guest is told, and starts a kernel
-        with contextlib.suppress(OSError):  # it has gone, or has started a kernel meanwhile
-            guest.send(f"!{type(error).__name__}: {error}".encode(errors="replace")[:4096])
+        reason = f"!{type(error).__name__}: {error}".encode(errors="replace")[:MOST_WORDS]
+        for end in (guest, host):
+            with contextlib.suppress(OSError):  # it has gone, or has started a kernel meanwhile
+                end.send(reason)
         os._exit(1)
     return None

@@ -33,7 +33,8 @@ def enter(nursery: socket.socket, word: socket.socket) -> None:
     """Become a child of the sandbox's PID 1, behind the same walls; return in that process.
 
     The host's word says which walls. It is for this process alone: it names folders of somebody's, and
-    what the template had once held, its later forks could find in their memory.
+    what the template had once held, its later forks could find in their memory. The socket that it came by
+    stays open until all is well: what is wrong, the host is to hear as well, or it would try for ever.
 
     Until all walls stand nobody may look into this process, or change it: should it come so late that the
     guest has started another kernel, that one is of the same user, and could make this one do its work.
@@ -46,7 +47,6 @@ def enter(nursery: socket.socket, word: socket.socket) -> None:
     said = word.recv(MOST)
     if not said:  # the host has given up
         os._exit(0)
-    word.close()
     request: dict[str, Any] = marshal.loads(said)  # noqa: S302 - from our own host
     kinds = os.listdir("/proc/self/ns")
     prctl(PR_SET_DUMPABLE, 0)
@@ -60,6 +60,7 @@ def enter(nursery: socket.socket, word: socket.socket) -> None:
     _raise_second_wall(request["landlock"])
     _load_filter(request["seccomp"])
     _compare_walls()
+    word.close()
     prctl(PR_SET_DUMPABLE, 1)  # as after an exec
     os.close(held)
     while os.getppid() != 1:
