@@ -133,7 +133,7 @@ MUTATIONS = (
         "client-malformed-messages",
         "A malformed message does not break a run.",
         CLIENT,
-        "    except (*_MALFORMED, Empty):\n",
+        "    except (*MALFORMED, Empty):\n",
         "    except Empty:\n",
         within("notebooks/test_client.py", "test_malformed_messages_are_skipped"),
     ),
