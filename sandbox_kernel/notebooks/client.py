@@ -31,6 +31,8 @@ from nbclient.exceptions import DeadKernelError
 from nbclient.util import ensure_async
 from nbformat import NotebookNode
 
+from sandbox_kernel.notebooks.sandboxed import SandboxedKernelManager
+
 POLL_SECONDS = 0.1
 """How often the kernel's life is looked at; a provisioner answers from memory."""
 LOOK_AGAIN_SECONDS = 0.5
@@ -79,9 +81,15 @@ class CellClient(NotebookClient):
     """Runs the cells of one notebook on one kernel: `start`, `async_execute_cell` …, `close`."""
 
     def __init__(
-        self, nb: NotebookNode, *, heard: Callable[[int, NotebookNode], None], **traits: Any
+        self,
+        nb: NotebookNode,
+        *,
+        heard: Callable[[int, NotebookNode], None],
+        sandboxed: bool = False,
+        **traits: Any,
     ) -> None:
-        super().__init__(nb, kernel_manager_class=AsyncKernelManager, **traits)
+        manager = SandboxedKernelManager if sandboxed else AsyncKernelManager
+        super().__init__(nb, kernel_manager_class=manager, **traits)
         self.warnings: list[str] = []
         """What the user should know of the sandbox that has ended, once it is closed."""
         self._heard = heard

@@ -55,6 +55,8 @@ class RunOptions:
     """How a notebook is run; times in seconds, None for no deadline."""
 
     kernel: str = DEFAULT_KERNEL
+    sandboxed: bool = False
+    """Start it in a sandbox also where its kernelspec names no way to start, and refuse any other way."""
     directory: Path = field(default_factory=Path.cwd)
     """Where the kernel starts."""
     cell_timeout: float | None = None
@@ -107,6 +109,7 @@ class NotebookRun:
         self._client = CellClient(
             nb,
             heard=self._on_output,
+            sandboxed=self._options.sandboxed,
             kernel_name=self._options.kernel,
             allow_errors=self._options.allow_errors,
         )
