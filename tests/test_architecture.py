@@ -36,6 +36,13 @@ ALLOWED = {
         "sandbox_kernel.notebooks",
     },
     "sandbox_kernel.bench": {"sandbox_kernel", "sandbox_kernel.errors", "sandbox_kernel.notebooks"},
+    "sandbox_kernel.plugins": {
+        "sandbox_kernel",
+        "sandbox_kernel.errors",
+        "sandbox_kernel.policy",
+        "sandbox_kernel.host",
+        "sandbox_kernel.notebooks",
+    },
     "sandbox_kernel.cli": {
         "sandbox_kernel",
         "sandbox_kernel.errors",
