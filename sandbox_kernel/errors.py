@@ -81,6 +81,10 @@ class StartError(SandboxError):
         self.kind = kind
 
 
+class TransferError(SandboxError):
+    """A file was not brought into a kernel or out of one; the kernel may be none that can, or hostile."""
+
+
 class NotebookError(SandboxError):
     """A notebook, or the kernel it asks for, cannot be used; nothing was run."""
 

@@ -29,7 +29,7 @@ ALLOWED = {
         "sandbox_kernel.guest",  # the test double runs it; see test_only_the_double_imports_the_guest
     },
     "sandbox_provisioner": {"sandbox_kernel.errors", "sandbox_kernel.policy", "sandbox_kernel.host"},
-    "sandbox_kernel.notebooks": {"sandbox_kernel", "sandbox_kernel.errors"},
+    "sandbox_kernel.notebooks": {"sandbox_kernel", "sandbox_kernel.errors", "sandbox_kernel.policy"},
     "sandbox_kernel.session": {
         "sandbox_kernel.errors",
         "sandbox_kernel.policy",

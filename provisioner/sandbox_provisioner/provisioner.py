@@ -30,7 +30,7 @@ from sandbox_kernel.host.audit import Kernel as AuditedKernel
 from sandbox_kernel.host.audit.records import capped
 from sandbox_kernel.host.deaths import Intent
 from sandbox_kernel.host.engines import select_engine
-from sandbox_kernel.host.engines.base import Engine, Launch
+from sandbox_kernel.host.engines.base import Engine, Launch, Usage
 from sandbox_kernel.host.pool import POOL, Kind, kind_of
 from sandbox_kernel.host.sandbox import Death, Front, Sandbox
 from sandbox_kernel.host.secrets import Secrets, read_secrets
@@ -72,6 +72,7 @@ class SandboxProvisioner(PolicySettings):
         self._policy = Policy()
         self._audit = AuditSettings()
         self._provenance: dict[str, object] = {}
+        self._usage = Usage()
         self._directory: Path | None = None
         self._front: Front | None = None
         self._sandbox: Sandbox | None = None
@@ -243,6 +244,11 @@ class SandboxProvisioner(PolicySettings):
         """Where results of the last kernel come from, as JSON has it; clients put it into documents."""
         return sandbox.provenance if (sandbox := self._running) else self._provenance
 
+    @property
+    def usage(self) -> Usage:
+        """What the last kernel's sandbox has used; zeros where nobody counts. Clients put it into results."""
+        return sandbox.used if (sandbox := self._running) else self._usage
+
     async def poll(self) -> int | None:
         """Return None while the kernel lives, else its exit status (negative: a signal). Never yields."""
         if sandbox := self._running:
@@ -291,7 +297,7 @@ class SandboxProvisioner(PolicySettings):
 
     def _forget(self, sandbox: Sandbox) -> None:
         if self._sandbox is sandbox:  # and not the next one, launched meanwhile
-            self._provenance = sandbox.provenance
+            self._provenance, self._usage = sandbox.provenance, sandbox.used
             self._death, self._notices, self._sandbox = sandbox.death, tuple(sandbox.notices), None
 
     # For applications

@@ -123,9 +123,13 @@ class Sandbox:
     @property
     def provenance(self) -> dict[str, object]:
         """Where results of this kernel come from, for documents; empty before the wall stands."""
+        return self._audit.provenance(self.used)
+
+    @property
+    def used(self) -> Usage:
+        """What it has used, as all who count know it: so far, or in all once it has ended."""
         tunnel = self._tunnel
-        used = self.usage() | tunnel.counted if tunnel and not self.ended.done() else self._used
-        return self._audit.provenance(used)
+        return self.usage() | tunnel.counted if tunnel and not self.ended.done() else self._used
 
     @property
     def pid(self) -> int:

@@ -5,15 +5,18 @@ sandbox adds (a trusted cause of death) is read, if it is there, from the kernel
 provisioner.
 """
 
+from sandbox_kernel.notebooks.artifacts import Artifact
 from sandbox_kernel.notebooks.destination import Destination
 from sandbox_kernel.notebooks.files import read_notebook, write_notebook
 from sandbox_kernel.notebooks.progress import Cell, Progress
-from sandbox_kernel.notebooks.result import Outcome, Result
+from sandbox_kernel.notebooks.result import CellRecord, Outcome, Result
 from sandbox_kernel.notebooks.run import DEFAULT_KERNEL, NotebookRun, RunOptions, run_notebook
 
 __all__ = [
     "DEFAULT_KERNEL",
+    "Artifact",
     "Cell",
+    "CellRecord",
     "Destination",
     "NotebookRun",
     "Outcome",

@@ -16,7 +16,7 @@ bites a runner that must always say how it ended is replaced:
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,13 +25,15 @@ from time import monotonic
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbclient.util import ensure_async
 from nbformat import NotebookNode
 
+from sandbox_kernel.errors import TransferError
 from sandbox_kernel.notebooks.sandboxed import SandboxedKernelManager
+from sandbox_kernel.notebooks.specs import SpecsWithPolicy
 
 POLL_SECONDS = 0.1
 """How often the kernel's life is looked at; a provisioner answers from memory."""
@@ -46,11 +48,29 @@ ASK_AGAIN_SECONDS = 1.0
 we were connected is lost, and so is the end of a request."""
 SILENCE_SECONDS = 5
 """How long after its reply a cell may be silent without saying that it is idle."""
+ANSWER_SECONDS = 10.0
+"""How long a request of ours between two cells may take: reading a piece of a file takes milliseconds."""
 EXPLAIN_SECONDS = 0.5
 """How long after a failed cell a cause of death is waited for, see `CellClient.death`."""
 
 MALFORMED = (AssertionError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 """What comes of taking in a message that is not what the protocol says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a sandbox has used; None where nobody has counted."""
+
+    cpu_seconds: float | None = None
+    peak_memory: int | None = None
+    """Bytes."""
+
+    @classmethod
+    def of(cls, provisioner: object) -> "Usage":
+        """Return what the provisioner says, who has zeros for what nobody counts."""
+        used = getattr(provisioner, "usage", None)
+        seconds, memory = getattr(used, "cpu_seconds", 0), getattr(used, "memory_bytes", 0)
+        return cls(round(float(seconds), 3) or None, int(memory) or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +106,32 @@ class CellClient(NotebookClient):
         *,
         heard: Callable[[int, NotebookNode], None],
         sandboxed: bool = False,
+        settings: Mapping[str, Any] | None = None,
         **traits: Any,
     ) -> None:
+        """Take the notebook.
+
+        :param heard: told of each output.
+        :param sandboxed: whether the kernel is to be behind a wall, whatever its kernelspec says.
+        :param settings: the policy of this kernel alone, as `specs.settings_of` has it; None: it has none.
+        """
         manager = SandboxedKernelManager if sandboxed else AsyncKernelManager
         super().__init__(nb, kernel_manager_class=manager, **traits)
         self.warnings: list[str] = []
         """What the user should know of the sandbox that has ended, once it is closed."""
+        self.usage = Usage()
+        """What the sandbox has used, as its provisioner says it, once it is closed."""
+        self._settings = settings
         self._heard = heard
         self._heard_at = monotonic()
         self._watchers: set[asyncio.Task[Any]] = set()
+
+    def create_kernel_manager(self) -> KernelManager:
+        """Return the manager of a kernel that is not started yet, with the policy that is its own, if any."""
+        manager = super().create_kernel_manager()
+        if self._settings is not None:
+            manager.kernel_spec_manager = SpecsWithPolicy(settings=self._settings, parent=manager)
+        return manager
 
     async def start(self, directory: str, seconds: float) -> None:
         """Start the kernel in `directory` and return when it has answered.
@@ -136,12 +173,33 @@ class CellClient(NotebookClient):
         if self.km is not None:
             provisioner = getattr(self.km, "provisioner", None)
             await self._async_cleanup_kernel()
+            self.usage = Usage.of(provisioner)
             self.warnings = [sentence for kind, sentence in _notices(provisioner) if kind == "audit"]
 
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs, if there is a kernel."""
         if self.km is not None and await self._is_alive():
             await ensure_async(self.km.interrupt_kernel())
+
+    async def ask(self, content: dict[str, Any], buffers: Sequence[bytes]) -> dict[str, Any]:
+        """Send an execute request of ours between two cells, and return the content of its reply.
+
+        :raises TransferError: the kernel has died, or does not answer within ANSWER_SECONDS.
+        """
+        message: dict[str, Any] = self._channels.session.msg("execute_request", content)
+        message["buffers"] = list(buffers)
+        self._channels.shell_channel.send(message)
+        asked = {message["header"]["msg_id"]}
+        deadline = monotonic() + ANSWER_SECONDS
+        while monotonic() < deadline:
+            with suppress(Empty):
+                reply = await _first(self._channels.shell_channel, asked, "execute_reply")
+                with suppress(Empty):  # a kernel may answer and not say that it is idle
+                    await _first(self._channels.iopub_channel, asked, "status", execution_state="idle")
+                return dict(reply["content"])
+            if not await self._is_alive():
+                raise TransferError("The kernel is gone.")
+        raise TransferError(f"The kernel did not answer within {ANSWER_SECONDS:g} s.")
 
     async def death(self, seconds: float = 0.0) -> Death | None:
         """Return why the kernel died; wait for it to be known for at most `seconds`.

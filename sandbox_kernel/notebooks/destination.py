@@ -21,6 +21,7 @@ import os
 import secrets
 import stat
 from collections.abc import Generator, Iterator
+from mmap import mmap
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -70,7 +71,7 @@ class Destination:
     ) -> None:
         self._release()
 
-    def write(self, data: bytes) -> Generator[None, None, None]:
+    def write(self, data: bytes | mmap) -> Generator[None, None, None]:
         """Write it all; yield whenever the reader of a pipe lets us wait, for as long as it does.
 
         A file is there whole or not at all, and nothing is yielded.
@@ -158,7 +159,7 @@ class Destination:
         name = f".sandbox-kernel-{secrets.token_hex(8)}.tmp"
         return os.open(name, _NEW, 0o600, dir_fd=self._held), name
 
-    def _replace(self, data: bytes) -> None:
+    def _replace(self, data: bytes | mmap) -> None:
         descriptor, temporary = self._new_file()
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -172,7 +173,7 @@ class Destination:
                 os.unlink(temporary, dir_fd=self._held)
             raise
 
-    def _pour(self, data: bytes) -> Iterator[None]:
+    def _pour(self, data: bytes | mmap) -> Iterator[None]:
         left = memoryview(data)
         while (descriptor := self._open_stream()) is None:
             yield

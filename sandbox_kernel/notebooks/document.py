@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import json
 
 from nbformat import NotebookNode
 
@@ -71,7 +72,21 @@ def cell_outcome(cell: NotebookNode) -> Outcome:
 
 def code_digest(source: str) -> str:
     """Return the SHA-256 of a cell's code, by which it is found in an audit log."""
-    return f"sha256:{hashlib.sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return digest(source.encode("utf-8", "surrogatepass"))
+
+
+def input_digest(nb: NotebookNode) -> str:
+    """Return the SHA-256 of what a notebook would have run: its cells' kinds, texts and tags, as JSON.
+
+    What an earlier run has left does not count, nor does anything else that no kernel is sent.
+    """
+    cells = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in nb.cells]
+    return digest(json.dumps(cells, separators=(",", ":")).encode())
+
+
+def digest(data: bytes) -> str:
+    """Return the SHA-256 of some bytes, as results and notebooks have it."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def tells(cell: NotebookNode, sentence: str) -> bool:

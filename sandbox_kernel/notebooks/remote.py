@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Final, Self
@@ -135,7 +136,7 @@ class RemoteDestination(Destination):
     ) -> None:
         self._system = None
 
-    def write(self, data: bytes) -> Generator[None, None, None]:
+    def write(self, data: bytes | mmap) -> Generator[None, None, None]:
         """Write it all, in a thread of its own; yield for as long as that takes.
 
         :raises NotebookError: it cannot be written; the message says where it is instead.
@@ -152,14 +153,14 @@ class RemoteDestination(Destination):
         if failures:
             raise NotebookError(f"{failures[0]} The notebook is in {_keep_here(data)}.") from failures[0]
 
-    def _upload(self, data: bytes, failures: list[NotebookError]) -> None:
+    def _upload(self, data: bytes | mmap, failures: list[NotebookError]) -> None:
         try:
             with self.address.explaining("write"):
                 self._put(data)
         except NotebookError as error:
             failures.append(error)
 
-    def _put(self, data: bytes) -> None:
+    def _put(self, data: bytes | mmap) -> None:
         if self.address.scheme not in _FILE_SYSTEMS:
             self._system.pipe_file(self._remote, data)
             return
@@ -173,7 +174,7 @@ class RemoteDestination(Destination):
             raise
 
 
-def _keep_here(data: bytes) -> str:
+def _keep_here(data: bytes | mmap) -> str:
     descriptor, name = tempfile.mkstemp(prefix="sandbox-kernel-", suffix=".ipynb")
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

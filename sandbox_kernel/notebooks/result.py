@@ -1,12 +1,14 @@
 """How a run ended."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from sandbox_kernel import __version__
 from sandbox_kernel.errors import ExitCode
+from sandbox_kernel.notebooks.artifacts import Artifact
 
 
 class Outcome(StrEnum):
@@ -85,11 +87,35 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class CellRecord:
+    """How one cell of a run fared."""
+
+    number: int
+    """Its place among the code cells, from 1."""
+    index: int
+    """Its place among all cells of the notebook, from 0."""
+    outcome: Outcome
+    """`error` also where errors are allowed."""
+    duration: float
+    """Seconds."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "number": self.number,
+            "index": self.index,
+            "outcome": str(self.outcome),
+            "duration_seconds": round(self.duration, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a finished run has to say."""
 
     outcome: Outcome
     sentence: str
+    """The cause of the outcome, in words."""
     cell: int | None
     """The code cell (counted from 1) in which the run ended early, or None."""
     cells_run: int
@@ -100,15 +126,54 @@ class Result:
     started: datetime
     duration: float
     """Seconds from asking for the kernel to the end of the last cell."""
+    records: tuple[CellRecord, ...] = ()
+    """Of the cells that were started, in their order."""
+    artifacts: tuple[Artifact, ...] = ()
+    """The files that the code has left in $SANDBOX_ARTIFACTS, where that was asked for."""
+    left_out: tuple[str, ...] = ()
+    """A sentence on each artifact that was not brought out, or on why none was."""
+    cpu_seconds: float | None = None
+    """CPU time of the whole sandbox; None where nobody has counted."""
+    peak_memory: int | None = None
+    """Bytes that the whole sandbox has used at most; None where nobody has counted."""
+    input_sha256: str = ""
+    """Of what was to run, as `document.input_digest` has it: whatever an earlier run has left."""
+    output_sha256: str = ""
+    """Of the executed notebook as it was saved last, or would have been."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Where the results come from (engine, image, policy and its digest, …), as the provisioner says it."""
 
     @property
     def exit_code(self) -> ExitCode:
         """What the command line exits with for this run."""
         return self.outcome.exit_code
 
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as JSON has it, for programs: with units in the names."""
+        return {
+            "outcome": str(self.outcome),
+            "message": self.sentence,
+            "exit_code": int(self.exit_code),
+            "cell": self.cell,
+            "cells_run": self.cells_run,
+            "cells_total": self.cells,
+            "cells": [record.to_json() for record in self.records],
+            "kernel": self.kernel,
+            "started": moment(self.started),
+            "duration_seconds": round(self.duration, 3),
+            "cpu_seconds": self.cpu_seconds,
+            "peak_memory_bytes": self.peak_memory,
+            "artifacts": [artifact.to_json() for artifact in self.artifacts],
+            "artifacts_left_out": list(self.left_out),
+            "input_sha256": self.input_sha256,
+            "output_sha256": self.output_sha256,
+            "provenance": dict(self.provenance),
+            "version": __version__,
+        }
+
     def metadata(self) -> dict[str, Any]:
         """Return what is stored in the notebook's metadata under `sandbox_kernel`."""
-        return {
+        stored = {
             "outcome": str(self.outcome),
             "message": self.sentence,
             "exit_code": int(self.exit_code),
@@ -116,7 +181,17 @@ class Result:
             "cells_run": self.cells_run,
             "cells": self.cells,
             "kernel": self.kernel,
-            "started": self.started.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "started": moment(self.started),
             "duration": round(self.duration, 3),
             "version": __version__,
+            "input_sha256": self.input_sha256,
         }
+        if self.artifacts or self.left_out:
+            stored["artifacts"] = [artifact.to_json() for artifact in self.artifacts]
+            stored["artifacts_left_out"] = list(self.left_out)
+        return stored | ({"provenance": dict(self.provenance)} if self.provenance else {})
+
+
+def moment(time: datetime) -> str:
+    """Return a time as results and notebooks have it: ISO 8601, in UTC, to the millisecond."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -3,8 +3,10 @@
 Rules:
 - Every run ends in exactly one `Ending`, also when it is cancelled, out of time, or its kernel dies.
 - The notebook is saved before the kernel is asked to go: whatever happens then, the result is on
-  disk. It is also saved on the way, for the day somebody pulls the plug. A pipe or device is
+  disk. It is also saved after each cell, for the day somebody pulls the plug. A pipe or device is
   given the final notebook only, and waiting for its reader is cancelled like any other wait.
+- Artifacts are brought out of a kernel that is idle, whether its last cell came to its end, raised an
+  error or was interrupted at a deadline. With a kernel that died, or is killed, they are gone.
 - Where it is saved is decided before anything runs: see `destination`.
 - The cause of a death comes from the provisioner, outside the wall. What the kernel says about
   itself is shown, never believed.
@@ -12,6 +14,7 @@ Rules:
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -23,8 +26,17 @@ from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
-from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError
+from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError, TransferError
 from sandbox_kernel.notebooks import papermill
+from sandbox_kernel.notebooks.artifacts import (
+    NO_KERNEL,
+    NOT_IDLE,
+    VARIABLE,
+    Collected,
+    Shelf,
+    collect,
+    shelf,
+)
 from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS, CellClient, Death
 from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
 from sandbox_kernel.notebooks.document import (
@@ -32,22 +44,29 @@ from sandbox_kernel.notebooks.document import (
     cell_outcome,
     code_cells,
     code_digest,
+    digest,
     for_saving,
     forget_earlier_run,
+    input_digest,
     tells,
 )
 from sandbox_kernel.notebooks.files import to_text
 from sandbox_kernel.notebooks.outputs import notice
 from sandbox_kernel.notebooks.progress import Cell, Progress
-from sandbox_kernel.notebooks.result import Ending, Outcome, Result
+from sandbox_kernel.notebooks.result import CellRecord, Ending, Outcome, Result
+from sandbox_kernel.notebooks.specs import settings_of
+from sandbox_kernel.notebooks.transfer import KernelFiles
+from sandbox_kernel.policy import Policy
 
 DEFAULT_KERNEL = "sandboxed-python"
 INTERRUPT_SECONDS = 2.0
 """How long an interrupted cell has to come to an end before its kernel is killed."""
 UNREAD_SECONDS = 5.0
 """How long the result of a cancelled run waits for the reader of the pipe that it goes to."""
-SAVE_SECONDS = 5.0
-"""How often, at most, an unfinished run is saved."""
+SAVING_SHARE = 0.1
+"""What part of a run's time may go into saving it on the way: a large notebook is saved less often."""
+COLLECT_SECONDS = 60.0
+"""How long artifacts may take to be brought out: what one run may have takes half of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +85,13 @@ class RunOptions:
     """For the kernel's life, which a guard may bound as well; counted from the same moment."""
     start_timeout: float = 60.0
     allow_errors: bool = False
+    policy: Policy | Mapping[str, object] | None = None
+    """What this run's kernel may do, as settings or whole: {"profile": "strict", "memory": "512m", "mounts":
+    ["/data:ro"]}. It counts for this run alone, and nothing else does but an administrator's maxima. None:
+    SANDBOX_KERNEL_* variables, Jupyter's configuration and the kernelspec decide."""
+    artifacts: Path | None = None
+    """The folder, or the new file named .zip, for what the code leaves in $SANDBOX_ARTIFACTS; None: there is
+    no such variable."""
 
 
 async def run_notebook(
@@ -106,13 +132,25 @@ class NotebookRun:
         self._cancelled = "The run was cancelled."
         self._work: asyncio.Task[Ending] | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._ended_at: float | None = None
+        self._records: list[CellRecord] = []
+        self._shelf = None if self._options.artifacts is None else shelf(self._options.artifacts)
+        self._folder: str | None = None
+        self._busy = False
+        self._collected = Collected()
+        self._next_save = 0.0
+        self._later: asyncio.TimerHandle | None = None
+        self._digest = ""
+        policy = self._options.policy
         self._client = CellClient(
             nb,
             heard=self._on_output,
             sandboxed=self._options.sandboxed,
+            settings=None if policy is None else settings_of(policy),
             kernel_name=self._options.kernel,
             allow_errors=self._options.allow_errors,
         )
+        self._input = input_digest(nb)
 
     def __repr__(self) -> str:
         state = "not started" if self._work is None else "ended" if self._work.done() else "running"
@@ -127,12 +165,11 @@ class NotebookRun:
 
     async def execute(self) -> Result:
         """Run, save, clean up; return how it ended. Raises as `run_notebook`."""
-        with self._target or nullcontext():
+        with self._target or nullcontext(), self._shelf or nullcontext():
             return await self._execute()
 
     async def _execute(self) -> Result:
         self._started, self._started_at = datetime.now(UTC), monotonic()
-        self._saved_at = self._started_at
         abrupt = True
         try:
             result = await self._save_at_last(self._result(await self._ending()))
@@ -146,7 +183,13 @@ class NotebookRun:
         caller = asyncio.current_task()
         if caller is not None and caller.cancelling():
             raise asyncio.CancelledError
-        return result
+        usage = self._client.usage  # complete only when the kernel is gone
+        return replace(
+            result,
+            cpu_seconds=usage.cpu_seconds,
+            peak_memory=usage.peak_memory,
+            output_sha256=self._digest,
+        )
 
     async def _ending(self) -> Ending:
         """Do the work in a task of its own; a cancellation, whoever's, is an ending like others."""
@@ -160,13 +203,30 @@ class NotebookRun:
 
     async def _run(self) -> Ending:
         forget_earlier_run(self.nb)
-        ending = await self._start()
+        ending = await self._start() or await self._run_cells()
+        self._ended_at = monotonic()
+        if self._shelf is not None:
+            self._save(self._result(ending))
+            self._collected = await self._collect(self._shelf)
+        return ending
+
+    async def _run_cells(self) -> Ending:
         for cell in self._cells:
-            if ending is not None:
+            if ending := await self._run_cell(cell):
                 return ending
-            ending = await self._run_cell(cell)
         count = len(self._cells)
-        return ending or Ending(Outcome.OK, f"{count} code cell{'s' * (count != 1)} ran.")
+        return Ending(Outcome.OK, f"{count} code cell{'s' * (count != 1)} ran.")
+
+    async def _collect(self, place: Shelf) -> Collected:
+        """Bring the artifacts out, if they are within reach."""
+        if await self._client.death() is not None or self._folder is None:
+            return Collected(left_out=(NO_KERNEL,))
+        if self._busy:
+            return Collected(left_out=(NOT_IDLE,))
+        collected = await collect(self._files, self._folder, place, seconds=COLLECT_SECONDS)
+        for sentence in collected.left_out:
+            self._progress.warned(sentence)
+        return collected
 
     async def _start(self) -> Ending | None:
         options = self._options
@@ -183,9 +243,28 @@ class NotebookRun:
             raise NotebookError(_no_such_kernel(options.kernel)) from error
         except (SandboxError, RuntimeError) as error:
             return await self._failed_start(error)
+        await self._make_folder()
         self.policy = self._client.policy
         self._progress.kernel_ready(monotonic() - self._started_at, self._client.wall)
         return None
+
+    async def _make_folder(self) -> None:
+        """Have a place for artifacts, where they are wanted.
+
+        :raises NotebookError: this kernel cannot.
+        """
+        if self._shelf is None:
+            return
+        try:
+            self._folder = await self._files.make("artifacts", VARIABLE)
+        except TransferError as error:
+            raise NotebookError(
+                f"kernel {self._options.kernel!r} cannot have artifacts collected: {error}"
+            ) from error
+
+    @property
+    def _files(self) -> KernelFiles:
+        return KernelFiles(self._client.ask)
 
     async def _failed_start(self, error: Exception) -> Ending:
         if isinstance(error, SandboxError):
@@ -214,6 +293,7 @@ class NotebookRun:
                 "duration": round(seconds, 3),
                 "code_sha256": code_digest(node.source),
             }
+            self._records.append(CellRecord(cell.number, cell.index, outcome, seconds))
             self._progress.cell_finished(cell, outcome, seconds)
             if losses := self._client.losses[lost:]:
                 node.metadata[RUN_KEY]["output_lost"] = losses[0]
@@ -260,6 +340,7 @@ class NotebookRun:
         if not task.done():
             await self._client.interrupt()
             await asyncio.wait({task}, timeout=INTERRUPT_SECONDS)
+            self._busy = not task.done()
         self._tell(ending.outcome, ending.sentence)
         return ending
 
@@ -316,25 +397,49 @@ class NotebookRun:
             cells=len(self._cells),
             kernel=self._options.kernel,
             started=self._started,
-            duration=monotonic() - self._started_at,
+            duration=(self._ended_at or monotonic()) - self._started_at,
+            records=tuple(self._records),
+            artifacts=self._collected.artifacts,
+            left_out=self._collected.left_out,
+            input_sha256=self._input,
+            provenance=self._client.provenance,
         )
 
     def _save_on_the_way(self) -> None:
-        if monotonic() - self._saved_at >= SAVE_SECONDS:
-            self._save(self._result(self._end(Outcome.RUNNING, "The run has not ended.")))
-            self._saved_at = monotonic()
+        """Save what there is after a cell; if that takes long, only as often as SAVING_SHARE lets us."""
+        if self._target is None or self._target.is_stream:
+            return
+        wait = self._next_save - monotonic()
+        if wait <= 0:
+            self._save_now()
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(wait, self._save_late)
+
+    def _save_late(self) -> None:
+        """Save what was put off; who cannot be told now that it fails is told by the next time."""
+        with suppress(NotebookError):
+            self._save_now()
+
+    def _save_now(self) -> None:
+        began = monotonic()
+        self._save(self._result(self._end(Outcome.RUNNING, "The run has not ended.")))
+        self._next_save = began + (monotonic() - began) / SAVING_SHARE
 
     def _save(self, result: Result) -> None:
         """Save into a file, if that is where it goes."""
-        provenance = self._client.provenance
-        self.nb.metadata[RUN_KEY] = result.metadata() | ({"provenance": provenance} if provenance else {})
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        self.nb.metadata[RUN_KEY] = result.metadata()
         papermill.record(self.nb, result)
         if self._target is not None and not self._target.is_stream:
             for _ in self._target.write(self._text()):
                 pass
 
     def _text(self) -> bytes:
-        return to_text(papermill.marked(for_saving(self.nb))).encode()
+        text = to_text(papermill.marked(for_saving(self.nb))).encode()
+        self._digest = digest(text)
+        return text
 
     async def _save_at_last(self, result: Result) -> Result:
         """Save; return the result, another one if it was cancelled while a pipe's reader was waited for."""

@@ -214,17 +214,40 @@ async def test_nothing_of_an_earlier_run_stays(target: Path) -> None:
     assert saved(target).metadata.sandbox_kernel.outcome == "error"
 
 
-async def test_saved_on_the_way(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_saved_on_the_way(target: Path) -> None:
     """While a run goes on its finished cells are on disk, marked as a run that has not ended."""
-    monkeypatch.setattr("sandbox_kernel.notebooks.run.SAVE_SECONDS", 0.0)
     watcher = Watcher()
-    job = NotebookRun(notebook("print('done')", STARTED_AND_BUSY), target, RunOptions(kernel=PLAIN), watcher)
+    nb = notebook("print(1)", "print(2)", STARTED_AND_BUSY)
+    job = NotebookRun(nb, target, RunOptions(kernel=PLAIN), watcher)
     running = asyncio.create_task(job.execute())
     await watcher.said("busy")
-    assert text_of(saved(target).cells[0]) == "done\n"
+    async with asyncio.timeout(30):
+        while text_of(saved(target).cells[1]) != "2\n":
+            await asyncio.sleep(0.01)
+    assert text_of(saved(target).cells[0]) == "1\n"
     assert saved(target).metadata.sandbox_kernel.outcome == "running"
     job.cancel()
     await running
+    assert saved(target).metadata.sandbox_kernel.outcome == "cancelled"
+
+
+async def test_costly_saves_are_put_off(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where saving takes long it is done less often; what was put off is done while the next cell runs."""
+    monkeypatch.setattr("sandbox_kernel.notebooks.run.SAVING_SHARE", 1e-9)
+    watcher = Watcher()
+    nb = notebook("print(1)", "print(2)", STARTED_AND_BUSY)
+    job = NotebookRun(nb, target, RunOptions(kernel=PLAIN), watcher)
+    running = asyncio.create_task(job.execute())
+    await watcher.said("busy")
+    assert [text_of(cell) for cell in saved(target).cells] == ["1\n", "", ""]
+    later = job._later
+    assert later is not None
+    job._save_late()  # what the loop does when it is time
+    assert [text_of(cell) for cell in saved(target).cells[:2]] == ["1\n", "2\n"]
+    assert later.cancelled()
+    job.cancel()
+    await running
+    assert saved(target).metadata.sandbox_kernel.outcome == "cancelled"
 
 
 async def test_no_such_kernel(target: Path) -> None:
