@@ -73,20 +73,19 @@ def _of_cell(cell: NotebookNode, *, failed: bool, passed: bool) -> dict[str, Any
 
 
 def marked(nb: NotebookNode) -> NotebookNode:
-    """Return the notebook to be saved: one that has failed says so at its top, and before the cell.
+    """Return the notebook to be saved: where a cell has raised, it says so at its top, and before the cell.
 
     Not where it replaces its own source: whoever goes on to write there wants none of our cells.
     """
-    note = nb.metadata.get(KEY)
-    cells = [cell for cell in nb.cells if not is_marker(cell)]
-    failed = [
-        index for index, cell in enumerate(cells) if cell.metadata.get(KEY, {}).get("status") == "failed"
-    ]
-    if not isinstance(note, dict) or not failed or note.get("input_path") == note.get("output_path"):
+    note, run = nb.metadata.get(KEY), nb.metadata.get(RUN_KEY, {})
+    if not isinstance(note, dict) or run.get("outcome") != Outcome.ERROR:
         return nb
-    outcome = nb.metadata.get(RUN_KEY, {}).get("outcome")
-    top = _marker(f'<a href="#{_ANCHOR}">The cell that ended this run</a> ({outcome}).')
-    here = _marker(f'<span id="{_ANCHOR}"><b>The cell below ended this run</b> ({outcome}).</span>')
+    cells = [cell for cell in nb.cells if not is_marker(cell)]
+    failed = [index for index, cell in enumerate(cells) if cell.metadata[KEY]["status"] == "failed"]
+    if not failed or note.get("input_path") == note.get("output_path"):
+        return nb
+    top = _marker(f'<a href="#{_ANCHOR}">A cell raised an error, which ended this run.</a>')
+    here = _marker(f'<span id="{_ANCHOR}"><b>The cell below ended this run with an error.</b></span>')
     result = copy.copy(nb)
     result.cells = [top, *cells[: failed[0]], here, *cells[failed[0] :]]
     return result

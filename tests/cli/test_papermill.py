@@ -183,12 +183,11 @@ def test_timeouts(sandbox_kernel: Run, notebook: Notebook) -> None:
     done = sandbox_kernel("run", source, "--execution-timeout", "1", "-q")
     assert done.returncode == 124, done.stderr
     cells = json.loads(Path("a-executed.ipynb").read_text())["cells"]
-    assert [cell["metadata"]["papermill"]["status"] for cell in cells if cell["cell_type"] == "code"] == [
+    assert [cell["metadata"]["papermill"]["status"] for cell in cells] == [
         "completed",
         "failed",
         "pending",
     ]
-    assert "The cell that ended this run" in "".join(cells[0]["source"])
 
 
 def test_results_of_papermill_are_replaced(sandbox_kernel: Run, notebook: Notebook, tagged: Path) -> None:

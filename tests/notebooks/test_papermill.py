@@ -57,17 +57,26 @@ def test_failed() -> None:
     """The cell that ended the run has failed, and two cells lead to it; the next run removes them."""
     nb = prepared()
     ran(nb, 0, 2)
-    nb.metadata[RUN_KEY] = {"outcome": "limit"}
-    papermill.record(nb, result(Outcome.LIMIT, cell=2))
+    nb.metadata[RUN_KEY] = {"outcome": "error"}
+    papermill.record(nb, result(Outcome.ERROR, cell=2))
     assert statuses(nb) == ["completed", "completed", "failed", "pending"]
     assert nb.metadata.papermill.exception is True
     saved = papermill.marked(nb)
     assert [papermill.is_marker(cell) for cell in saved.cells] == [True, False, False, True, False, False]
-    assert "(limit)" in saved.cells[0].source
     assert len(nb.cells) == 4
     papermill.prepare(saved, "b.ipynb", "c.ipynb")
     assert [cell.source for cell in saved.cells] == ["1", "", "2", "3"]
     assert not any(papermill.KEY in cell.metadata for cell in saved.cells)
+
+
+def test_other_ends() -> None:
+    """A run that ended otherwise has no cell to be led to: what ended it is said where it was."""
+    nb = prepared()
+    ran(nb, 0)
+    nb.metadata[RUN_KEY] = {"outcome": "limit"}
+    papermill.record(nb, result(Outcome.LIMIT, cell=1))
+    assert statuses(nb) == ["failed", "pending", "pending", "pending"]
+    assert papermill.marked(nb) is nb
 
 
 def test_not_started() -> None:
@@ -81,6 +90,7 @@ def test_not_started() -> None:
 def test_in_place() -> None:
     """A notebook that is replaced by its own result gets no cells of ours."""
     nb = notebook("1")
+    nb.metadata[RUN_KEY] = {"outcome": "error"}
     papermill.prepare(nb, "a.ipynb", "a.ipynb")
     papermill.record(nb, result(Outcome.ERROR, cell=1))
     assert papermill.marked(nb) is nb
@@ -92,6 +102,7 @@ def test_only_where_it_was_prepared() -> None:
         nb = notebook("1")
         if note:
             nb.metadata["papermill"] = note
+        nb.metadata[RUN_KEY] = {"outcome": "error"}
         nb.cells.append(new_markdown_cell("x"))
         before = nb.copy()
         papermill.record(nb, result(Outcome.ERROR, cell=1))
