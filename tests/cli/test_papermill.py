@@ -122,7 +122,10 @@ def test_warnings(sandbox_kernel: Run, tagged: Path) -> None:
     arguments = ["--prepare-only", "-q", "-p", "alhpa", "1", "-p", "api_key", "hunter2"]
     done = sandbox_kernel("run", tagged, *arguments)
     assert done.returncode == 0
-    assert "warning: the notebook's parameters cell does not set 'alhpa'; it sets alpha, name." in done.stderr
+    assert (
+        "warning: the notebook's parameters cell does not set 'alhpa', 'api_key'; it sets alpha, name."
+        in done.stderr
+    )
     assert "warning: api_key: parameters stand in the executed notebook for all to read" in done.stderr
     assert "--secret api_key" in done.stderr
     assert "hunter2" not in done.stderr

@@ -73,11 +73,9 @@ def _unknown(nb: NotebookNode, parameters: Collection[str]) -> list[str]:
             "no cell is tagged 'parameters': they are set before all other cells, which may set them anew."
         ]
     known = [parameter.name for parameter in inferred(nb)]
-    return [
-        f"the notebook's parameters cell does not set {name!r}; it sets {', '.join(known) or 'nothing'}."
-        for name in parameters
-        if name not in known
-    ]
+    unknown = ", ".join(repr(name) for name in parameters if name not in known)
+    sets = ", ".join(known) or "nothing"
+    return [f"the notebook's parameters cell does not set {unknown}; it sets {sets}."] if unknown else []
 
 
 def _secrets(parameters: Mapping[str, object]) -> list[str]:
