@@ -7,7 +7,7 @@ from nbformat.v4 import new_markdown_cell
 
 from sandbox_kernel.notebooks import Outcome, Result, papermill
 from sandbox_kernel.notebooks.document import RUN_KEY
-from tests.notebooks.runs import notebook
+from tests.notebooks.runs import notebook, run
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -77,6 +77,12 @@ def test_other_ends() -> None:
     papermill.record(nb, result(Outcome.LIMIT, cell=1))
     assert statuses(nb) == ["failed", "pending", "pending", "pending"]
     assert papermill.marked(nb) is nb
+
+
+async def test_cells_that_exit() -> None:
+    """A cell that exits ends the run with an error, whatever it exits with: not all of the notebook ran."""
+    ended = await run(notebook("import sys; sys.exit(0)", "1"))
+    assert (ended.outcome, ended.cell, ended.cells_run) == (Outcome.ERROR, 1, 1)
 
 
 def test_not_started() -> None:
