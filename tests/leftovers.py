@@ -39,12 +39,19 @@ class Census:
         """Return what is there now and was not before, one line for each thing."""
         return self._count() - self._before
 
-    def settle(self, patience: float = PATIENCE) -> set[str]:
-        """Wait until all that came since the start has gone; return what did not go."""
+    def settle(self, patience: float = PATIENCE, *, bury: bool = False) -> set[str]:
+        """Wait until all that came since the start has gone; return what did not go.
+
+        :param bury: reap what was orphaned to us, as the system's process 1 does. The first process of a
+            forked kernel waits for that: its siblings' parent, the template, may have been killed first.
+            Not while a child that the test itself waits for may end.
+        """
         deadline = time.monotonic() + patience
         left = self.added()
         while left and time.monotonic() < deadline:
             threading.Event().wait(0.02)
+            if bury:
+                _bury_adopted()
             left &= self._count()
         return left
 

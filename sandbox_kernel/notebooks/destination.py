@@ -39,12 +39,18 @@ _STREAM = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 class Destination:
     """A place for one notebook, held while it is entered; then `write` may be called many times."""
 
-    def __init__(self, path: Path, *, given: bool = True) -> None:
-        """Note the place; `given`: its whole name is the user's, who may mean a link or a pipe."""
+    def __init__(self, path: Path, *, given: bool = True, settled: bool = False) -> None:
+        """Note the place.
+
+        :param given: its whole name is the user's, who may mean a link or a pipe.
+        :param settled: links in the names of its folders were followed before; one that is there now
+            has come since, and is refused.
+        """
         self.path = path
         self.is_stream = False
         """Whether it takes a notebook once, byte by byte, as pipes and devices do."""
         self._given = given
+        self._settled = settled
         self._held = -1
         self._name = ""
         self._mode = 0o600
@@ -135,6 +141,8 @@ class Destination:
             raise
 
     def _directory_and_name(self) -> tuple[Path, str]:
+        if self._settled:
+            return self.path.parent, self.path.name
         if self._given:
             target = self.path.resolve()
             return target.parent, target.name

@@ -17,17 +17,20 @@ def read_source(where: Path | Address) -> NotebookNode:
 
     :raises NotebookError: it cannot be read, or is neither.
     """
-    script = is_script(str(where))
     if isinstance(where, Address):
-        return _loaded(io.BytesIO(where.read(MAX_NOTEBOOK)), str(where), script=script)
+        return load_source(io.BytesIO(where.read(MAX_NOTEBOOK)), str(where))
     try:
         with open_file(where) as file:
-            return _loaded(file, str(where), script=script)
+            return load_source(file, str(where))
     except OSError as error:
         raise NotebookError(f"cannot read {where}: {error.strerror}.") from error
 
 
-def _loaded(file: BinaryIO, name: str, *, script: bool) -> NotebookNode:
-    if script:
+def load_source(file: BinaryIO, name: str) -> NotebookNode:
+    """Return the notebook or script that a stream of bytes holds; its name says which.
+
+    :raises NotebookError: it is neither, or too long.
+    """
+    if is_script(name):
         return parse_script(load_text(file, name, "script"))
     return load_notebook(file, name)

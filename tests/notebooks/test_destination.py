@@ -177,3 +177,18 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         pass
     assert os.listdir(tmp_path) == ["circle"]
     assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+def test_folders_that_were_settled_before(tmp_path: Path) -> None:
+    """A place that was planned earlier is that place: a link that has come into its folders is refused."""
+    folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    with Destination(folder / "a.ipynb", given=False, settled=True) as destination:
+        write(destination)
+    assert (folder / "a.ipynb").read_bytes() == b"result"
+    folder.rename(tmp_path / "moved")
+    folder.symlink_to(elsewhere)
+    with pytest.raises(NotebookError, match="its directory changes"):
+        Destination(folder / "a.ipynb", given=False, settled=True).__enter__()
+    assert not list(elsewhere.iterdir())
