@@ -30,6 +30,12 @@ ALLOWED = {
     },
     "sandbox_provisioner": {"sandbox_kernel.errors", "sandbox_kernel.policy", "sandbox_kernel.host"},
     "sandbox_kernel.notebooks": {"sandbox_kernel", "sandbox_kernel.errors", "sandbox_kernel.policy"},
+    "sandbox_kernel.batches": {
+        "sandbox_kernel",
+        "sandbox_kernel.errors",
+        "sandbox_kernel.policy",
+        "sandbox_kernel.notebooks",
+    },
     "sandbox_kernel.session": {
         "sandbox_kernel.errors",
         "sandbox_kernel.policy",
@@ -49,6 +55,7 @@ ALLOWED = {
         "sandbox_kernel.policy",
         "sandbox_kernel.host",
         "sandbox_kernel.notebooks",
+        "sandbox_kernel.batches",
         "sandbox_kernel.bench",
     },
 }
@@ -157,6 +164,9 @@ def test_arrows(path):
         ("sandbox_kernel/host/guard.py", "docker"),
         ("sandbox_kernel/notebooks/run.py", "sandbox_provisioner.SandboxProvisioner"),
         ("sandbox_kernel/notebooks/run.py", "sandbox_kernel.host.sandbox"),
+        ("sandbox_kernel/batches/batch.py", "sandbox_provisioner.SandboxProvisioner"),
+        ("sandbox_kernel/batches/batch.py", "sandbox_kernel.host.sandbox"),
+        ("sandbox_kernel/batches/batch.py", "sandbox_kernel.cli.screen"),
         ("sandbox_kernel/bench/run.py", "sandbox_provisioner.SandboxProvisioner"),
         ("sandbox_kernel/bench/trace.py", "sandbox_kernel.host.tunnel"),
         ("sandbox_kernel/cli/app.py", "sandbox_provisioner"),

@@ -79,8 +79,6 @@ def places(
     :raises click.UsageError: they contradict each other, or the result's name looks like a slip.
     :raises NotebookError: one of them is not there, or holds what nobody asked to replace.
     """
-    if len(arguments) > 1:
-        raise click.UsageError("One run takes one notebook; start one run for each.")
     argument = next(iter(arguments), None)
     if [option is not None, argument is not None, inplace].count(True) > 1:
         raise click.UsageError("Name one place for the result: OUTPUT, -o or --inplace.")
@@ -197,7 +195,7 @@ def _refuse_to_replace(target: Path) -> None:
         return
     raise NotebookError(
         f"{target} exists and is not the result of a run; say -o {target} to replace it. "
-        "Several notebooks take one run each."
+        "To run both notebooks, name a directory for their results: -o DIR."
     )
 
 

@@ -1,4 +1,4 @@
-"""`sandbox-kernel run`: one notebook, from the first cell to the saved file."""
+"""`sandbox-kernel run`: one notebook, from the first cell to the saved file, or many."""
 
 import click
 
@@ -24,14 +24,32 @@ Examples:
   sandbox-kernel run script.py s3://bucket/results/
   sandbox-kernel run notebook.ipynb --workspace rw --log-output
   sandbox-kernel run stranger.ipynb --profile strict --timeout 1m
+  sandbox-kernel run week1/ week2/ extra.ipynb -o results/ --report html=results/report.html
+  sandbox-kernel run report.ipynb --manifest years.csv -o results/ --jobs 8 --resume
 
 NOTEBOOK may be a Python script, whose cells begin at `# %%`. Parameters (-b, -f, -y, -p, -r; of those
 of one name the last in this order) are set in a cell after the one tagged `parameters`, and may stand
 in OUTPUT. Both places may be elsewhere (s3://, https://) where fsspec is installed.
 
+Many notebooks run in one command where it names a folder, a --manifest, three notebooks, or two and
+-o: as many at once as --jobs says, or cores and memory allow, each in a sandbox of its own, folders in
+turns. `-o DIR` mirrors the notebooks' folders; without it each result is beside its notebook. The exit
+code is 0 if all ended well, 130 or 124 if the whole was cancelled or out of time, the code of what went
+wrong if that was one kind of thing, and else 1.
+
 The kernel is sandboxed-python whatever the notebook names, unless -k says otherwise; with -k it is
 sandboxed all the same. It starts in the notebook's directory.
 """
+
+_NOT_MANY = {
+    "inplace": "replaces one notebook; name a folder for the results of many with -o.",
+    "log_output": "shows one notebook; the results of many hold what each has printed.",
+    "stdout_file": "is for one notebook; the results of many hold what each has printed.",
+    "stderr_file": "is for one notebook; the results of many hold what each has printed.",
+    "prepare_only": "prepares one notebook; say it for each.",
+    "help_notebook": "is about one notebook; say it for each.",
+}
+"""Options of a single run, and why many do not have them."""
 
 
 @click.command("run", help=HELP, short_help="Run a notebook in a sandbox.")
@@ -77,7 +95,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
     """Turn the command line into one run, or many, and the result into an exit code."""
     inputs = [notebook, *output_arguments] if notebook else []
     if batch_options.wanted(ctx, inputs, output):
-        raise click.UsageError("One run takes one notebook; start one run for each.")
+        return _batch(ctx, inputs)
     if notebook is None:
         raise click.MissingParameter(param_hint="'NOTEBOOK'", param_type="argument", ctx=ctx)
     habits = papermill_options.given(ctx)
@@ -94,3 +112,22 @@ def command(  # noqa: PLR0913 -- one parameter per option
     settings = policy_options.given(ctx)
     quiet = quiet or progress_bar is False
     return run(where, Asked(kernel, timeout, allow_errors, log_output, quiet, habits, parameters), settings)
+
+
+def _batch(ctx: click.Context, inputs: list[str]) -> int:
+    """Turn the command line into many runs and their results into one exit code."""
+    given, habits = ctx.params, papermill_options.given(ctx)
+    for name, why in _NOT_MANY.items():
+        if given.get(name) or getattr(habits, name, None):
+            raise click.UsageError(f"--{name.replace('_', '-')} {why}", ctx)
+    with for_notebooks():
+        from sandbox_kernel.cli.batch import Asked, run_batch
+
+    asked = Asked(
+        inputs=inputs,
+        quiet=given["quiet"] or given["progress_bar"] is False,
+        habits=habits,
+        **{name: given[name] for name in ("output", "kernel", "cwd", "timeout", "allow_errors")},
+        **batch_options.given(ctx),
+    )
+    return run_batch(asked, policy_options.given(ctx))

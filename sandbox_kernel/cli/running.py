@@ -56,7 +56,7 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
     if asked.habits.help_notebook:
         return show_parameters(nb, where)
     if asked.kernel is None and not asked.habits.prepare_only:
-        _check_language(language_of(nb, asked.habits, None), where)
+        check_language(language_of(nb, asked.habits, None), where)
     screen = Screen(log_output=asked.log_output, quiet=asked.quiet)
     for sentence in prepare(nb, where, asked.habits, asked.parameters, asked.kernel):
         screen.warned(sentence)
@@ -66,15 +66,18 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
         return _run(nb, where, asked, settings, screen)
 
 
-def _check_language(language: str, where: Places) -> None:
-    """Refuse to feed, say, R to Python unless somebody asked for that."""
+def check_language(language: str, where: Places) -> None:
+    """Refuse to feed, say, R to Python unless somebody asked for that.
+
+    :raises NotebookError: the notebook is in another language.
+    """
     if not is_python(language):
         raise NotebookError(f"{where.name} is written in {language:.80}; name a kernel for it with -k.")
 
 
 def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, str], screen: Screen) -> int:
     kernel = asked.kernel or DEFAULT_KERNEL
-    policy, set_by_somebody = _policy_for(kernel, settings)
+    policy, set_by_somebody = policy_for(kernel, settings)
     options = RunOptions(
         kernel=kernel,
         directory=where.directory,
@@ -110,7 +113,7 @@ def _remark_on_kernel(screen: Screen, nb: NotebookNode) -> None:
         )
 
 
-def _policy_for(kernel: str, settings: Mapping[str, str]) -> tuple[Policy, Collection[str]]:
+def policy_for(kernel: str, settings: Mapping[str, str]) -> tuple[Policy, Collection[str]]:
     """Return the policy that the run will have, and what of it somebody has set; see to it that it has one.
 
     :raises NotebookError: there is no such kernel, it would run outside a sandbox, or it has a

@@ -145,8 +145,6 @@ def test_kernel_starts_beside_the_notebook(sandbox_kernel: Run, notebook: Notebo
         (["a.ipynb", "-o", "a.ipynb"], "say --inplace"),
         (["a.ipynb", "b.ipynb", "--inplace"], "Name one place"),
         (["a.ipynb", "--cwd", "missing"], "cannot start in missing"),
-        (["a.ipynb", "b.ipynb", "c.ipynb"], "One run takes one notebook"),
-        (["."], "One run takes one notebook"),
         (["a.ipynb", "--output", "1m"], "--output-limit limits what a cell may print"),
         (["a.ipynb", "10 MB"], "--output-limit limits what a cell may print"),
         (["a.ipynb", "missing/b.ipynb"], "cannot write missing/b.ipynb"),

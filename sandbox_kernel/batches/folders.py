@@ -1,0 +1,53 @@
+"""Folders for results: made before anything runs, without following what lies there."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from sandbox_kernel.batches.plan import Job
+from sandbox_kernel.errors import NotebookError
+
+_HELD = os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+def make_folders(jobs: Iterable[Job], output: Path | None) -> None:
+    """Make the folder of results, whose parent is there, and those in it that results go to.
+
+    What is made up by us is not followed: an earlier batch's cell may have left a link there.
+
+    :raises NotebookError: one of them cannot be made, or is a link.
+    """
+    if output is None:
+        return
+    _make(output.parent, [output.name])
+    below = {job.output.parent for job in jobs if job.output.parent != output}
+    for folder in sorted(folder for folder in below if folder.is_relative_to(output)):
+        _make(output, folder.relative_to(output).parts)
+
+
+def _make(root: Path, names: Iterable[str]) -> None:
+    here = root
+    try:
+        held = os.open(root, os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY)
+        try:
+            for name in names:
+                here = here / name
+                held = _step(held, name)
+        finally:
+            os.close(held)
+    except NotADirectoryError as error:
+        raise NotebookError(
+            f"cannot save results in {here}: it is a link or a file; move it away."
+        ) from error
+    except OSError as error:
+        raise NotebookError(f"cannot make {here}: {error.strerror}.") from error
+
+
+def _step(held: int, name: str) -> int:
+    """Return a descriptor of the folder of that name, made if need be, in place of its parent's."""
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=held)
+    below = os.open(name, _HELD, dir_fd=held)
+    os.close(held)
+    return below

@@ -1,0 +1,228 @@
+"""`sandbox-kernel run` with many notebooks: from what was asked for to one exit code."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from nbformat import NotebookNode
+
+from sandbox_kernel.batches import (
+    Batch,
+    Job,
+    Notebooks,
+    Plan,
+    Retries,
+    Rules,
+    Wanted,
+    make_plan,
+    read_manifest,
+)
+from sandbox_kernel.batches.figures import Album
+from sandbox_kernel.batches.folders import make_folders
+from sandbox_kernel.batches.resume import still_good
+from sandbox_kernel.batches.room import at_once, too_many
+from sandbox_kernel.cli import policy_options
+from sandbox_kernel.cli.batch_options import MANIFESTS
+from sandbox_kernel.cli.batch_reports import Reports
+from sandbox_kernel.cli.batch_screen import BatchScreen
+from sandbox_kernel.cli.papermill_options import Habits
+from sandbox_kernel.cli.places import SUFFIXES, Places
+from sandbox_kernel.cli.preparing import language_of, prepare, read_parameters
+from sandbox_kernel.cli.running import check_language, policy_for
+from sandbox_kernel.cli.walls import beyond_reach, require_wall
+from sandbox_kernel.errors import ExitCode, NotebookError
+from sandbox_kernel.host.memory import memory
+from sandbox_kernel.notebooks import DEFAULT_KERNEL, RunOptions
+from sandbox_kernel.notebooks.parameters.reading import value_of
+from sandbox_kernel.notebooks.remote import Address, place
+from sandbox_kernel.policy import Policy
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the command line says of a batch, beside its policy."""
+
+    inputs: Sequence[str]
+    output: str | None
+    kernel: str | None
+    cwd: str | None
+    timeout: float | None
+    allow_errors: bool
+    quiet: bool
+    habits: Habits
+    manifest: str | None
+    jobs: int | None
+    resume: bool
+    fail_fast: bool
+    retries: int
+    batch_timeout: float | None
+    report: Sequence[str]
+
+
+def run_batch(asked: Asked, settings: Mapping[str, str]) -> int:
+    """Run everything, show it, report on it; return the exit code.
+
+    :param settings: the policy options that were given.
+    :raises SandboxError: nothing was run; the message says why.
+    """
+    reports = Reports.read(asked.report)
+    plan = _plan(asked)
+    kernel = asked.kernel or DEFAULT_KERNEL
+    policy, set_by_somebody = policy_for(kernel, settings)
+    with policy_options.naming_options(settings):
+        require_wall(policy)
+    screen = BatchScreen(len(plan.jobs), quiet=asked.quiet)
+    for sentence in (*plan.remarks, *beyond_reach(policy, set_by_somebody)):
+        screen.say(f"warning: {sentence}", "yellow")
+    free = memory().available
+    if asked.jobs and (remark := too_many(policy, asked.jobs, free)):
+        screen.say(f"warning: {remark}", "yellow")
+    count = asked.jobs or at_once(policy, len(os.sched_getaffinity(0)), free)
+    make_folders(plan.jobs, plan.output)
+    common = Notebooks(
+        options=RunOptions(
+            kernel=kernel,
+            cell_timeout=policy.cell_timeout,
+            session_timeout=policy.session_timeout,
+            start_timeout=policy.start_timeout,
+            allow_errors=asked.allow_errors,
+        ),
+        conditions=_conditions(asked, kernel, policy),
+        prepare=_preparing(asked),
+        album=Album() if reports.has_figures else None,
+    )
+    rules = Rules(
+        at_once=count,
+        fail_fast=asked.fail_fast,
+        deadline=asked.batch_timeout,
+        retries=Retries(times=asked.retries),
+    )
+    done = still_good(plan.jobs, common.conditions, common.album) if asked.resume else []
+    if done:
+        screen.resumed(len(done))
+    batch = Batch(plan.jobs, common, rules, screen, done)
+    with reports, policy_options.naming_options(settings):
+        return _run(batch, plan, screen, reports)
+
+
+def _conditions(asked: Asked, kernel: str, policy: Policy) -> dict[str, object]:
+    """Return what each result depends on, beside its notebook and parameters."""
+    habits = asked.habits
+    return {
+        "kernel": kernel,
+        "policy": policy.to_dict(),
+        "allow_errors": asked.allow_errors,
+        "cwd": asked.cwd,
+        "report_mode": habits.report_mode,
+        "injected": [habits.inject_paths, habits.inject_input_path, habits.inject_output_path],
+    }
+
+
+def _preparing(asked: Asked) -> Callable[[NotebookNode, Job], Iterable[str]]:
+    """Return what is done to each notebook before it runs: what a single run does."""
+
+    def prepared(nb: NotebookNode, job: Job) -> Iterable[str]:
+        where = Places(job.notebook, job.output, job.directory, given=False)
+        if asked.kernel is None:
+            check_language(language_of(nb, asked.habits, None), where)
+        return prepare(nb, where, asked.habits, job.parameters, asked.kernel)
+
+    return prepared
+
+
+def _run(batch: Batch, plan: Plan, screen: BatchScreen, reports: Reports) -> int:
+    """Run the batch; report on it however that ends."""
+    try:
+        with screen.watching():
+            asyncio.run(_until_stopped(batch, plan, screen, reports))
+    finally:
+        code = _conclude(batch, plan, screen, reports)
+    return code
+
+
+def _conclude(batch: Batch, plan: Plan, screen: BatchScreen, reports: Reports) -> int:
+    summary = batch.summary()
+    failures = reports.write(summary)
+    screen.summarise(summary, plan.output)
+    for sentence in failures:
+        screen.say(f"warning: {sentence}", "bold red")
+    return summary.exit_code or (ExitCode.USAGE if failures else ExitCode.OK)
+
+
+async def _until_stopped(batch: Batch, plan: Plan, screen: BatchScreen, reports: Reports) -> None:
+    """Run the batch. A first signal stops it; a second one does not wait for that.
+
+    Then the notebooks that run are left as they were saved last, and their sandboxes end with us.
+    """
+    loop = asyncio.get_running_loop()
+    heard: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        heard.append(number)
+        if len(heard) == 1:
+            batch.stop(f"Cancelled by {number.name}.", ExitCode.CANCELLED)
+            screen.say("Stopping; once more to leave at once.", "yellow")
+            return
+        screen.close()
+        code = _conclude(batch, plan, screen, reports)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        await batch.run()
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _plan(asked: Asked) -> Plan:
+    inputs = list(asked.inputs)
+    manifest = asked.manifest
+    if manifest is None and len(inputs) == 1 and inputs[0].endswith(MANIFESTS):
+        manifest = inputs.pop()
+    if not inputs and manifest is None:
+        raise click.UsageError("Name notebooks, folders, or a --manifest.")
+    for name in inputs:
+        if name == "-" or isinstance(place(name), Address):
+            raise click.UsageError(f"{name} is no file of this machine; run it alone, or fetch it first.")
+    wanted = Wanted(
+        inputs=inputs,
+        entries=read_manifest(Path(manifest), value_of) if manifest else (),
+        manifest=Path(manifest) if manifest else None,
+        parameters=read_parameters(asked.habits),
+        output=_folder(asked.output),
+        directory=_directory(asked.cwd),
+        timeout=asked.timeout,
+    )
+    return make_plan(wanted)
+
+
+def _folder(output: str | None) -> Path | None:
+    """Return the folder of results, which need not be there yet.
+
+    :raises NotebookError: it can be none.
+    """
+    if output is None:
+        return None
+    path = Path(output)
+    if output == "-" or (not path.is_dir() and (path.exists() or output.endswith(SUFFIXES))):
+        raise NotebookError(f"-o {output}: the results of many notebooks need a folder; name one.")
+    if not path.parent.is_dir():
+        raise NotebookError(f"-o {output}: {path.parent} is not a directory; make it first.")
+    return path
+
+
+def _directory(cwd: str | None) -> Path | None:
+    if cwd is not None and not Path(cwd).is_dir():
+        raise NotebookError(f"cannot start in {cwd}: it is not a directory.")
+    return Path(cwd) if cwd is not None else None

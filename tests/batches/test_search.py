@@ -1,0 +1,77 @@
+"""The notebooks of a folder, which may be a stranger's."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_notebook
+
+from sandbox_kernel.batches import Wanted, make_plan
+from sandbox_kernel.batches.search import search
+from sandbox_kernel.errors import NotebookError
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def found(directory: str, **options: object) -> list[str]:
+    return [str(path) for path in search(Path(directory), **options).notebooks]
+
+
+def test_what_is_left_out() -> None:
+    """Copies, hidden folders, environments, results and the folder of results: nothing of it is run."""
+    touch(
+        "d/a.ipynb", "d/sub/b.ipynb", "d/a-executed.ipynb", "d/a--n=1-executed.ipynb", "d/not-executed.ipynb"
+    )
+    touch("d/.ipynb_checkpoints/a.ipynb", "d/.hidden.ipynb", "d/env/pyvenv.cfg", "d/env/lib/c.ipynb")
+    touch("d/OUT/a.ipynb", "d/notes.txt")
+    nbformat.write(new_notebook(metadata={"sandbox_kernel": {}}), "d/moved-executed.ipynb")
+    kept = ["d/a.ipynb", "d/not-executed.ipynb", "d/sub/b.ipynb"]
+    assert found("d", without=Path("d/OUT").resolve()) == kept
+    planned = make_plan(Wanted(inputs=["d"], output=Path("d/OUT")))
+    assert [str(job.notebook) for job in planned.jobs] == kept
+
+
+def test_what_is_no_file() -> None:
+    """Links, pipes and folders with a notebook's name are left out, and told of."""
+    touch("d/a.ipynb", "secret.ipynb")
+    Path("d/link.ipynb").symlink_to("../secret.ipynb")
+    Path("d/broken.ipynb").symlink_to("nowhere")
+    Path("d/elsewhere").symlink_to("/")
+    Path("d/folder.ipynb").mkdir()
+    os.mkfifo("d/pipe.ipynb")
+    seen = search(Path("d"))
+    assert [str(path) for path in seen.notebooks] == ["d/a.ipynb"]
+    assert [remark.partition(" is left out: ")[0] for remark in seen.remarks] == [
+        "d/broken.ipynb",
+        "d/link.ipynb",
+        "d/pipe.ipynb",
+    ]
+
+
+def test_names_of_any_kind() -> None:
+    """Whatever bytes a name holds, the notebook is found, and its result has a name that can be shown."""
+    names = [b"new\nline", b"\xff\xfe", b"\x1b]0;owned\x07", b"<img src=x>", b"n" * 240]
+    os.mkdir("d")
+    for name in names:
+        Path("d", os.fsdecode(name + b".ipynb")).touch()
+    planned = make_plan(Wanted(inputs=["d"], output=Path("OUT")))
+    assert {os.fsencode(job.notebook.name) for job in planned.jobs} == {name + b".ipynb" for name in names}
+    assert all(job.output.name.isprintable() for job in planned.jobs)
+    assert len({job.output for job in planned.jobs}) == len(names)
+
+
+def test_a_folder_that_cannot_be_read() -> None:
+    """Nobody runs half of a folder without being told."""
+    with pytest.raises(NotebookError, match="cannot look into d: No such file"):
+        search(Path("d"))
