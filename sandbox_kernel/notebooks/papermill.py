@@ -51,7 +51,7 @@ def record(nb: NotebookNode, result: Result) -> None:
     failed = not running and result.outcome is not Outcome.OK
     note["start_time"] = result.started.isoformat()
     note["end_time"] = None if running else (result.started + timedelta(seconds=result.duration)).isoformat()
-    note["duration"] = None if running else result.duration
+    note["duration"] = None if running else round(result.duration, 3)
     note["exception"] = True if failed else None
     last = next((cell.index for cell in code_cells(nb) if failed and cell.number == result.cell), None)
     reached = len(nb.cells) if result.outcome is Outcome.OK else last or 0
@@ -84,8 +84,8 @@ def marked(nb: NotebookNode) -> NotebookNode:
     failed = [index for index, cell in enumerate(cells) if cell.metadata[KEY]["status"] == "failed"]
     if not failed or note.get("input_path") == note.get("output_path"):
         return nb
-    top = _marker(f'<a href="#{_ANCHOR}">A cell raised an error, which ended this run.</a>')
-    here = _marker(f'<span id="{_ANCHOR}"><b>The cell below ended this run with an error.</b></span>')
+    top = _marker(nb, f'<a href="#{_ANCHOR}">A cell raised an error, which ended this run.</a>')
+    here = _marker(nb, f'<span id="{_ANCHOR}"><b>The cell below ended this run with an error.</b></span>')
     result = copy.copy(nb)
     result.cells = [top, *cells[: failed[0]], here, *cells[failed[0] :]]
     return result
@@ -96,5 +96,8 @@ def is_marker(cell: NotebookNode) -> bool:
     return MARKER_TAG in cell.metadata.get("tags", [])
 
 
-def _marker(text: str) -> NotebookNode:
-    return new_markdown_cell(text, metadata={"tags": [MARKER_TAG]})  # type: ignore[no-any-return,no-untyped-call]
+def _marker(nb: NotebookNode, text: str) -> NotebookNode:
+    cell: NotebookNode = new_markdown_cell(text, metadata={"tags": [MARKER_TAG]})  # type: ignore[no-untyped-call]
+    if (nb.nbformat, nb.nbformat_minor) < (4, 5):  # whose cells have no ids
+        del cell["id"]
+    return cell

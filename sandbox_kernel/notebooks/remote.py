@@ -87,8 +87,16 @@ class Address:
             yield
         except Exception as error:
             said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            reason = " ".join(str(said).split())[:200].rstrip(".")
+            reason = " ".join(self._without_secrets(str(said)).split())[:200].rstrip(".")
             raise NotebookError(f"cannot {verb} {self}: {reason}.") from error
+
+    def _without_secrets(self, text: str) -> str:
+        """Return a driver's words without what `str` leaves out of the address."""
+        parts = urlsplit(self.url)
+        user = parts.netloc.rpartition("@")[0]
+        for secret in filter(None, (parts.query, parts.fragment, user, unquote(parts.password or ""))):
+            text = text.replace(secret, "…")
+        return text
 
 
 def place(written: str) -> Path | Address:

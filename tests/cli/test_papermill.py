@@ -89,6 +89,16 @@ def test_prepare_only(sandbox_kernel: Run, tagged: Path) -> None:
     assert nbformat.reads(shown.stdout, as_version=4).metadata.papermill.parameters == {"alpha": 3}
 
 
+def test_addresses_of_files(sandbox_kernel: Run, tagged: Path) -> None:
+    """Notebook, parameters and result may be written as addresses of files."""
+    here = Path.cwd().as_uri()
+    Path("p.yaml").write_text("alpha: 5")
+    words = [f"{here}/in.ipynb", f"{here}/out-{{alpha}}.ipynb", "-f", f"{here}/p.yaml"]
+    done = sandbox_kernel("run", *words, "--prepare-only")
+    assert done.returncode == 0, done.stderr
+    assert injected("out-5.ipynb") == "# Parameters\nalpha = 5\n"
+
+
 def test_paths_as_parameters(sandbox_kernel: Run, tagged: Path) -> None:
     """The notebook may be told where it is from and where it goes; parameters of these names win."""
     done = sandbox_kernel("run", tagged, "out.ipynb", "--prepare-only", "--inject-paths", "-p", "alpha", "1")

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime
 
+import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from sandbox_kernel.notebooks import Outcome, Result, papermill
 from sandbox_kernel.notebooks.document import RUN_KEY
+from sandbox_kernel.notebooks.parameters import parameterize
 from tests.notebooks.runs import notebook, run
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -67,6 +69,23 @@ def test_failed() -> None:
     papermill.prepare(saved, "b.ipynb", "c.ipynb")
     assert [cell.source for cell in saved.cells] == ["1", "", "2", "3"]
     assert not any(papermill.KEY in cell.metadata for cell in saved.cells)
+
+
+def test_older_formats() -> None:
+    """A notebook of a format whose cells have no ids stays a valid one."""
+    nb = notebook("1", "2")
+    nb.nbformat_minor = 4
+    for cell in nb.cells:
+        del cell["id"]
+    papermill.prepare(nb, "a.ipynb", "b.ipynb")
+    ran(nb, 0)
+    nb.metadata[RUN_KEY] = {"outcome": "error"}
+    papermill.record(nb, result(Outcome.ERROR, cell=1))
+    saved = papermill.marked(nb)
+    assert papermill.is_marker(saved.cells[0])
+    nbformat.validate(saved)
+    parameterize(saved, {"alpha": 1}, report=True)
+    nbformat.validate(saved)
 
 
 def test_other_ends() -> None:

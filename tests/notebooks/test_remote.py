@@ -78,6 +78,10 @@ def test_addresses_are_shown_without_secrets() -> None:
     address = Address("https://me:secret@host:8000/a/b.ipynb?sig=secret#secret")
     assert str(address) == "https://host:8000/a/b.ipynb"
     assert address.path.name == "b.ipynb"
+    with pytest.raises(NotebookError) as refusal, address.explaining("read"):
+        raise ValueError(f"403, url={address.url}, user me:secret")
+    assert "secret" not in str(refusal.value)
+    assert "403" in str(refusal.value)
 
 
 async def test_a_run_elsewhere() -> None:

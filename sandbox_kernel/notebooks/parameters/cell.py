@@ -59,7 +59,8 @@ def hide_code(nb: NotebookNode) -> None:
     """Have JupyterLab and nbconvert show outputs alone."""
     for cell in nb.cells:
         if cell.cell_type == "code":
-            cell.metadata.setdefault("jupyter", {})["source_hidden"] = True
+            others = cell.metadata.get("jupyter")  # older formats let anything be there
+            cell.metadata["jupyter"] = {**(others if isinstance(others, dict) else {}), "source_hidden": True}
 
 
 def tagged(nb: NotebookNode, tag: str) -> int | None:

@@ -68,11 +68,12 @@ def test_refused() -> None:
 
 def test_report() -> None:
     """In a report all code is hidden, and what else JupyterLab has noted stays."""
-    nb = notebook("parameters")
+    nb = notebook("parameters", "x")
     nb.cells[1].metadata["jupyter"] = {"outputs_hidden": True}
+    nb.cells[2].metadata["jupyter"] = "anything"
     parameterize(nb, {"alpha": 1}, report=True)
     hidden = [cell.metadata.get("jupyter", {}).get("source_hidden") for cell in nb.cells]
-    assert hidden == [None, True, True]
+    assert hidden == [None, True, True, True]
     assert nb.cells[1].metadata.jupyter.outputs_hidden
 
 
