@@ -11,6 +11,7 @@ from tests.mutations.walls import (
     host,
     limits,
     notebooks,
+    parameters,
     policy,
     pool,
     secrets,
@@ -34,6 +35,7 @@ SECTIONS = (
     *browser.SECTIONS,
     *audit.SECTIONS,
     *notebooks.SECTIONS,
+    *parameters.SECTIONS,
 )
 """Title → mutations, in the order of README.md."""
 
