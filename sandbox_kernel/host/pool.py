@@ -27,7 +27,7 @@ from sandbox_kernel.host.engines.base import CONTAINERS, Engine, Launch
 from sandbox_kernel.host.engines.doors import find_doors
 from sandbox_kernel.host.engines.grants import close_all, open_grants
 from sandbox_kernel.host.engines.interpreter import look_at_interpreter
-from sandbox_kernel.host.memory import memory
+from sandbox_kernel.host.memory import Memory, memory
 from sandbox_kernel.host.sandbox import Sandbox
 from sandbox_kernel.policy import Policy
 
@@ -131,7 +131,10 @@ class Pool:
     @property
     def size(self) -> int:
         """How many are kept at most."""
-        return self.allowed if self.allowed is not None else int(memory().total >= SMALL)
+        return self._size(memory())
+
+    def _size(self, there: Memory) -> int:
+        return self.allowed if self.allowed is not None else int(there.total >= SMALL)
 
     def take(self, kind: Kind) -> Sandbox | None:
         """Return a warm sandbox of that kind, for the caller to `adopt`, or to start one as ever."""
@@ -188,9 +191,10 @@ class Pool:
         sandbox.start().add_done_callback(lambda done: self._started(kind, sandbox, done.exception()))
 
     def _is_wanted(self, kind: Kind) -> bool:
-        if self._launches[kind] < LAUNCHES or kind in self._warm or self._starting or not self.size:
+        if self._launches[kind] < LAUNCHES or kind in self._warm or self._starting:
             return False
-        return memory().available >= kind.policy.memory + SPARE
+        there = memory()
+        return self._size(there) > 0 and there.available >= kind.policy.memory + SPARE
 
     def _started(self, kind: Kind, sandbox: Sandbox, failure: BaseException | None) -> None:
         """Keep it, in place of the oldest if there are too many; in its own thread."""
@@ -202,7 +206,8 @@ class Pool:
             else:
                 self._warm[kind] = _Warm(sandbox, time.monotonic())
             self._starting = None if self._starting is sandbox else self._starting
-            while len(self._warm) > self.size:
+            size = self.size
+            while len(self._warm) > size:
                 over.append(self._warm.popitem(last=False)[1].sandbox)
             self._look_later()
             self._leave_later()

@@ -143,7 +143,8 @@ class CellClient(NotebookClient):
         await self.async_start_new_kernel(cwd=directory)
         client = manager.client()
         self.kc = client
-        client.start_channels()
+        # No heart is listened to, as the provisioner knows of a death at once; and nobody is asked anything.
+        client.start_channels(stdin=False, hb=False, control=False)
         client.allow_stdin = False
         language = (await self._first_answer(seconds))["content"].get("language_info")
         if isinstance(language, dict) and isinstance(language.get("name"), str):

@@ -105,7 +105,7 @@ KEPT = (
         "pool-size",
         "Few are kept.",
         POOL,
-        "while len(self._warm) > self.size:",
+        "while len(self._warm) > size:",
         "while False:",
         _pool("test_few_are_kept"),
     ),
