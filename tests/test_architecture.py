@@ -49,6 +49,12 @@ ALLOWED = {
         "sandbox_kernel.host",
         "sandbox_kernel.notebooks",
     },
+    "sandbox_kernel.checks": {
+        "sandbox_kernel.errors",
+        "sandbox_kernel.policy",
+        "sandbox_kernel.notebooks",
+        "sandbox_kernel.session",
+    },
     "sandbox_kernel.cli": {
         "sandbox_kernel",
         "sandbox_kernel.errors",
@@ -57,6 +63,7 @@ ALLOWED = {
         "sandbox_kernel.notebooks",
         "sandbox_kernel.batches",
         "sandbox_kernel.bench",
+        "sandbox_kernel.checks",
     },
 }
 """Layer → the other layers of ours that it may import. What is not listed does not exist."""

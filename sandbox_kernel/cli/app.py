@@ -26,6 +26,7 @@ UNREACHABLE = (errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR)
 
 COMMANDS = {
     "run": "Run a notebook in a sandbox.",
+    "check": "Check submissions against expected results.",
     "exec": "Run any Jupyter program with all its kernels sandboxed.",
     "doctor": "Show what this machine can enforce, and what is missing.",
     "install": "Install a kernel with a policy of its own.",
@@ -45,6 +46,7 @@ bounded memory, CPU, processes and output.
 Examples:
   sandbox-kernel run analysis.ipynb
   sandbox-kernel run untrusted.ipynb --profile strict --timeout 60
+  sandbox-kernel check submissions/ CHECKS.yaml
   sandbox-kernel exec --memory 2g -- papermill in.ipynb out.ipynb -k python3
   sandbox-kernel install --name small --display-name "Python (256 MiB)" --memory 256m
   sandbox-kernel doctor

@@ -137,7 +137,7 @@ def given(ctx: click.Context) -> dict[str, str]:
     """
     settings = written(ctx)
     with naming_options(settings):
-        Policy.from_layers(_layers(settings))
+        Policy.from_layers(layers(settings))
     return settings
 
 
@@ -146,7 +146,7 @@ def written(ctx: click.Context) -> dict[str, str]:
     return dict(ctx.meta.get(__name__, {}))
 
 
-def _layers(settings: Mapping[str, str]) -> list[Layer]:
+def layers(settings: Mapping[str, str]) -> list[Layer]:
     """Return the options as layers, one for each way in which options are spelled."""
     limits = {name: value for name, value in settings.items() if name in _LIMITS}
     others = {name: value for name, value in settings.items() if name not in _LIMITS}
@@ -160,7 +160,7 @@ def to_environment(settings: Mapping[str, str]) -> Policy:
     """
     below = layer_from_environment(os.environ)
     with naming_options(settings):
-        policy = Policy.from_layers([below, *_layers(settings)])
+        policy = Policy.from_layers([below, *layers(settings)])
     if "profile" in settings:  # a profile starts afresh
         for name in below.settings:
             del os.environ[ENVIRONMENT_PREFIX + name.upper()]

@@ -1,0 +1,171 @@
+"""One submission: run in a sandbox of its own, asked for what checks have to know, judged outside.
+
+Rules:
+
+- The sandbox is fresh, serves this submission alone, and holds nothing of the checks but the names of
+  variables and functions, and the arguments of calls, once the submission has come to its end.
+- A submission that does not come to its end, or is not heard of after it, fails every check.
+- Variables are looked at before anything is called: what a call does to them does not count.
+- Each call is a question of its own, with a deadline of its own: one that hangs costs its own check.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from sandbox_kernel.checks.evidence import Called, Error, Evidence, Ran
+from sandbox_kernel.checks.questions import Answer, Question, ask, read_answer
+from sandbox_kernel.checks.submission import Piece, Submission, SubmissionError, read_submission
+from sandbox_kernel.checks.suite import Suite
+from sandbox_kernel.checks.values import AnswerError, Value
+from sandbox_kernel.checks.verdicts import Graded, all_failed, judge
+from sandbox_kernel.errors import ExitCode, SandboxError
+from sandbox_kernel.policy import Policy
+from sandbox_kernel.session import AsyncSandbox, Execution, Outcome
+
+ANSWER_SECONDS: Final = 30.0
+"""For an answer, where the policy gives cells more: it takes milliseconds, unless threads that the
+submission has left behind take the processor."""
+
+PRELUDE: Final = "import sys; exit = quit = sys.exit"
+"""Run before a submission that says one of the two: a kernel takes them for a wish to end it, a moment
+later, and goes on with the code until then."""
+
+
+class _Stop(Exception):  # noqa: N818 -- nothing of ours has failed
+    """The submission has not come to its end."""
+
+    def __init__(self, outcome: str, cause: str) -> None:
+        super().__init__(cause)
+        self.outcome, self.cause = outcome, cause
+
+
+async def grade(path: Path, suite: Suite, policy: Policy, name: str | None = None) -> Graded:
+    """Run one submission and judge it.
+
+    :param name: what reports call it; its path, if nothing else is said.
+    :raises SandboxError: no submission can be run here with this policy.
+    """
+    began, called = monotonic(), name or str(path)
+
+    def graded(outcome: str, cause: str, evidence: Evidence | None = None) -> Graded:
+        return Graded(
+            submission=called,
+            outcome=outcome,
+            cause=cause,
+            verdicts=judge(suite, evidence) if evidence else all_failed(suite, cause),
+            duration=monotonic() - began,
+            was_run=outcome not in (Outcome.LOST, Outcome.CANCELLED),
+        )
+
+    try:
+        submission = read_submission(path, policy.code)
+        async with AsyncSandbox(policy) as sandbox:
+            evidence = await _Examination(sandbox, suite).of(submission)
+    except SubmissionError as error:
+        return graded("unusable", str(error))
+    except _Stop as stop:
+        return graded(stop.outcome, stop.cause)
+    except SandboxError as error:
+        if error.exit_code == ExitCode.USAGE:
+            raise
+        return graded(Outcome.LOST, str(error).rstrip("."))
+    return graded(Outcome.OK, "it ran to its end", evidence)
+
+
+class _Examination:
+    """What is done with one sandbox."""
+
+    def __init__(self, sandbox: AsyncSandbox, suite: Suite) -> None:
+        self._sandbox = sandbox
+        self._suite = suite
+
+    async def of(self, submission: Submission) -> Evidence:
+        """Run a submission and ask what has to be known. :raises _Stop: it did not come to its end."""
+        if _says_exit(submission):
+            await self._sandbox.run(PRELUDE)
+        cells = tuple([await self._run(piece, submission) for piece in submission.pieces])
+        variables = await self._variables()
+        calls = {
+            number: await self._called(ask((), call), call.timeout)
+            for number, check in enumerate(self._suite.checks)
+            if (call := check.condition.call) is not None
+        }
+        return Evidence(cells, variables, calls)
+
+    async def _run(self, piece: Piece, submission: Submission) -> Ran:
+        execution = await self._sandbox.run(piece.source)
+        ran = _ran(piece, execution)
+        if execution.ok or (execution.outcome is Outcome.ERROR and self._may_go_on(ran, submission)):
+            return ran
+        where = "" if submission.is_script else f", in cell {piece.number}"
+        if execution.outcome is Outcome.ERROR:
+            raise _Stop(execution.outcome, f"it raised {ran.error}{where}")
+        raise _Stop(execution.outcome, f"{execution.cause.rstrip('.')}{where}")
+
+    def _may_go_on(self, ran: Ran, submission: Submission) -> bool:
+        if ran.error is None:
+            return False
+        if self._suite.allow_errors or (submission.is_script and _is_good_exit(ran.error)):
+            return True
+        return any(check.condition.permits(ran, ran.error) for check in self._suite.checks)
+
+    async def _variables(self) -> dict[str, Value]:
+        """Return the variables that checks look at. :raises _Stop: nothing is heard of the kernel."""
+        names = {check.condition.variable: None for check in self._suite.checks if check.condition.variable}
+        variables = (await self._answer(ask(names), called=False)).variables
+        if len(names) > 1:  # all together have one allowance: who had to do without gets one alone
+            for name in [name for name, value in variables.items() if value.is_cut()]:
+                alone = (await self._answer(ask([name]), called=False)).variables
+                variables |= {name: value for name, value in alone.items() if name in variables}
+        return {name: value for name, value in variables.items() if name in names}
+
+    async def _answer(self, question: Question, *, called: bool) -> Answer:
+        """Ask. :raises _Stop: there is no answer that is one."""
+        execution = await self._sandbox.run(question.code, timeout=ANSWER_SECONDS)
+        if not execution.ok:
+            cause = execution.cause.rstrip(".")
+            raise _Stop(execution.outcome, f"it left a kernel that does not answer: {cause}")
+        try:
+            return read_answer([shown.text for shown in execution.displays], question.nonce, called=called)
+        except AnswerError as error:
+            raise _Stop("silent", f"it left a kernel that does not answer: {error}") from error
+
+    async def _called(self, question: Question, seconds: float | None) -> Called:
+        """Call a function, and return what came of it; no answer is an answer, too."""
+        execution = await self._sandbox.run(question.code, timeout=seconds or ANSWER_SECONDS)
+        if not execution.ok:
+            return Called(end="unanswered", said=execution.cause.rstrip("."))
+        try:
+            texts = [shown.text for shown in execution.displays]
+            called = read_answer(texts, question.nonce, called=True).called
+        except AnswerError as error:
+            return Called(end="unanswered", said=f"when it was called, {error}")
+        assert called  # noqa: S101 -- for mypy
+        return replace(called, stdout=execution.stdout, is_cut=execution.truncated is not None)
+
+
+def _ran(piece: Piece, execution: Execution) -> Ran:
+    """Return what a cell did, as evidence."""
+    shown = [output for output in execution.outputs if output.kind in ("display", "value")]
+    error = execution.error
+    return Ran(
+        number=piece.number,
+        tags=piece.tags,
+        stdout=execution.stdout,
+        stderr=execution.stderr,
+        results=tuple(output.text for output in shown if output.text),
+        pictures=tuple(data for output in shown if (data := output.bytes("image/png")) is not None),
+        error=Error(error.name, error.message) if error else None,
+        is_cut=execution.truncated is not None,
+    )
+
+
+def _says_exit(submission: Submission) -> bool:
+    return any(word in piece.source for piece in submission.pieces for word in ("exit", "quit"))
+
+
+def _is_good_exit(error: Error) -> bool:
+    """Tell whether a script has ended itself as one does that is content: `sys.exit(main())`."""
+    return error.name == "SystemExit" and error.text in ("", "0", "None", "False")

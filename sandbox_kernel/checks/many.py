@@ -1,0 +1,65 @@
+"""Many submissions at once, each in its own sandbox."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandbox_kernel.checks.grading import grade
+from sandbox_kernel.checks.suite import Suite
+from sandbox_kernel.checks.verdicts import Graded, all_failed
+from sandbox_kernel.policy import Policy
+from sandbox_kernel.session import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A submission, and what reports call it."""
+
+    path: Path
+    name: str
+
+
+async def grade_all(
+    entries: Sequence[Entry],
+    suite: Suite,
+    policy: Policy,
+    jobs: int,
+    heard: Callable[[Graded], object] = lambda _: None,
+) -> list[Graded]:
+    """Grade submissions, so many at a time; return the results in the order of the submissions.
+
+    Cancelled, it ends the sandboxes that run and still returns a result for each: "cancelled" is that of
+    those which were not done.
+
+    :param heard: told of each result as it comes.
+    :raises SandboxError: none can be run here with this policy.
+    """
+    results: dict[int, Graded] = {}
+    waiting = iter(enumerate(entries))
+
+    async def work() -> None:
+        for number, entry in waiting:
+            results[number] = await grade(entry.path, suite, policy, entry.name)
+            heard(results[number])
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(jobs, len(entries))):
+                group.create_task(work())
+    except asyncio.CancelledError:
+        pass
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [results.get(number) or _cancelled(entry, suite) for number, entry in enumerate(entries)]
+
+
+def _cancelled(entry: Entry, suite: Suite) -> Graded:
+    cause = "checking was cancelled"
+    return Graded(
+        submission=entry.name,
+        outcome=Outcome.CANCELLED,
+        cause=cause,
+        verdicts=all_failed(suite, cause),
+        was_run=False,
+    )

@@ -1,0 +1,97 @@
+"""A submission as the code cells that it consists of; whatever is wrong with it is its own fault.
+
+A script is one cell, run as a program is. A notebook's cells run one by one, those that are tagged
+`skip-execution` left out.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sandbox_kernel.errors import NotebookError
+
+SUFFIXES: Final = (".py", ".ipynb")
+MAX_CELLS: Final = 500
+"""Code cells of a notebook: ten times what exercises have; each costs its own round trip."""
+NOTEBOOK_SPACE: Final = 16 << 20
+"""Bytes of a notebook's file, which may hold the outputs of its author's last run beside its code."""
+
+
+class SubmissionError(Exception):
+    """A submission that cannot be run; the sentence is for its author."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One code cell to run."""
+
+    number: int
+    source: str
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What is to be run."""
+
+    pieces: tuple[Piece, ...]
+    is_script: bool
+
+
+def read_submission(path: Path, most_code: int) -> Submission:
+    """Return a submission's code cells.
+
+    :param most_code: bytes of code, all cells together, that a submission may have.
+    :raises SubmissionError: it cannot be read, is no script or notebook, or too long.
+    """
+    if path.is_symlink():
+        raise SubmissionError("it is a link, which is not followed")
+    if path.suffix not in SUFFIXES:
+        raise SubmissionError(f"it is neither a script (.py) nor a notebook (.ipynb): {path.name}")
+    submission = _script(path, most_code) if path.suffix == ".py" else _notebook(path)
+    if not any(piece.source.strip() for piece in submission.pieces):
+        raise SubmissionError("there is no code in it")
+    length = sum(len(piece.source.encode()) for piece in submission.pieces)
+    if length > most_code:
+        raise SubmissionError(_too_long(most_code))
+    return submission
+
+
+def _too_long(most_code: int) -> str:
+    return f"it has more than {most_code >> 10} KiB of code"
+
+
+def _script(path: Path, most_code: int) -> Submission:
+    if not path.is_file():
+        raise SubmissionError("there is no such file")
+    try:
+        with path.open("rb") as file:
+            content = file.read(most_code + 4)  # a byte order mark does not count
+        source = content.decode("utf-8-sig")
+    except OSError as error:
+        raise SubmissionError(f"it cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        if len(content) > most_code:
+            raise SubmissionError(_too_long(most_code)) from error
+        raise SubmissionError("it is not UTF-8 text") from error
+    return Submission((Piece(1, source),), is_script=True)
+
+
+def _notebook(path: Path) -> Submission:
+    from sandbox_kernel.notebooks.document import code_cells  # noqa: PLC0415 -- scripts do without nbformat
+    from sandbox_kernel.notebooks.files import read_notebook  # noqa: PLC0415
+
+    try:
+        if path.stat().st_size > NOTEBOOK_SPACE:
+            raise SubmissionError(f"it is larger than {NOTEBOOK_SPACE >> 20} MiB; clear its outputs")
+        nb = read_notebook(path)
+    except OSError as error:
+        raise SubmissionError(f"it cannot be read: {error.strerror}") from error
+    except NotebookError as error:
+        raise SubmissionError(str(error).rstrip(".")) from error
+    cells = code_cells(nb)
+    if len(cells) > MAX_CELLS:
+        raise SubmissionError(f"it has more than {MAX_CELLS} code cells")
+    tagged = ((cell, nb.cells[cell.index].metadata.get("tags", ())) for cell in cells)
+    pieces = (Piece(cell.number, cell.source, frozenset(map(str, tags))) for cell, tags in tagged)
+    return Submission(tuple(pieces), is_script=False)

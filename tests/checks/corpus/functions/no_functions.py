@@ -1,0 +1,2 @@
+print("Hello, Ada!")
+print("Hello, Ada!")

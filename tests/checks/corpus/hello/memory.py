@@ -1,0 +1,4 @@
+print("Hello, world!")
+hoard = []
+while True:
+    hoard.append(bytearray(16 << 20))

@@ -1,0 +1,3 @@
+print("Hello, world!")
+exit()
+print("never printed: exit() ends a program")

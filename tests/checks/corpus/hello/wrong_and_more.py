@@ -1,0 +1,2 @@
+print("Hello, world!")
+print("Anything else?")

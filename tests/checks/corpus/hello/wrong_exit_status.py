@@ -1,0 +1,4 @@
+import sys
+
+print("Hello, world!")
+sys.exit("something went wrong")

@@ -1,0 +1,3 @@
+import sys
+
+print("Hello, world!", file=sys.stderr)

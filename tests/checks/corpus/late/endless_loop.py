@@ -1,0 +1,3 @@
+print("Hello, world!")
+while True:
+    pass

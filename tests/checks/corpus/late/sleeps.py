@@ -1,0 +1,4 @@
+import time
+
+print("Hello, world!")
+time.sleep(3600)

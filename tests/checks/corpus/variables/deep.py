@@ -1,0 +1,4 @@
+total = []
+for _ in range(100_000):
+    total = [total]
+mean = name = rooms = sizes = total

@@ -1,0 +1,3 @@
+total = 10**1_000_000
+mean = name = sizes = -total
+rooms = [total] * 6

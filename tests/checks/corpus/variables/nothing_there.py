@@ -1,0 +1,1 @@
+print("total = 4711, mean = 942.2, name = Larkspur")
