@@ -174,6 +174,7 @@ def test_arrows(path):
         ("sandbox_kernel/batches/batch.py", "sandbox_provisioner.SandboxProvisioner"),
         ("sandbox_kernel/batches/batch.py", "sandbox_kernel.host.sandbox"),
         ("sandbox_kernel/batches/batch.py", "sandbox_kernel.cli.screen"),
+        ("sandbox_kernel/checks/grading.py", "sandbox_kernel.host.sandbox"),
         ("sandbox_kernel/bench/run.py", "sandbox_provisioner.SandboxProvisioner"),
         ("sandbox_kernel/bench/trace.py", "sandbox_kernel.host.tunnel"),
         ("sandbox_kernel/cli/app.py", "sandbox_provisioner"),
