@@ -297,7 +297,7 @@ OBEYING = frozenset({"pickle", "shelve", "dill", "cloudpickle", "joblib", "PIL",
 """What makes objects, or gigabytes, of bytes: nothing outside has it look at those of a sandbox."""
 
 
-INSIDE = frozenset({"guest", "raise_wall.py"})
+INSIDE = frozenset({"guest", "raise_wall.py", "inside.py"})
 """What runs behind the wall, and goes on as code that it was given."""
 
 

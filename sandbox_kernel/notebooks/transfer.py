@@ -15,6 +15,7 @@ import binascii
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final, TypeAlias
@@ -37,9 +38,13 @@ MAX_ANSWER: Final = 4 * (PIECE + 4096) // 3
 
 _SCRIPT: Final = Path(__file__).with_name("inside.py").read_bytes()
 _EXPRESSION: Final = (
-    '(lambda b, m, n: (b.exec(b.bytes(m[0]), n), n["answer"](m[1], m[2]))[1])(__import__("builtins"), '
-    '__import__("IPython").get_ipython().kernel.get_parent("shell")["buffers"], {})'
+    "(lambda b, s, k, m: (s.get(k) or (b.exec(b.bytes(m[0]), s.setdefault(k, {{}})), s[k])[1])"
+    '["answer"](m[1], m[2]))'
+    '(__import__("builtins"), vars(__import__("IPython").get_ipython()), "_sandbox_{digest}", '
+    '__import__("IPython").get_ipython().kernel.get_parent("shell")["buffers"])'
 )
+"""Runs a script once in each kernel, in a namespace that is kept beside IPython's own attributes: to compile
+it anew for each piece of a file takes longer than to send the piece."""
 _ANSWER: Final = "answer"
 
 Ask: TypeAlias = Callable[[dict[str, Any], Sequence[bytes]], Awaitable[dict[str, Any]]]
@@ -69,6 +74,7 @@ class FarSide:
         """Note how the kernel is asked."""
         self._ask = ask
         self._script = script
+        self._expression = _EXPRESSION.format(digest=sha256(script).hexdigest()[:16])
 
     async def do(self, what: str, data: bytes = b"", **facts: Any) -> tuple[dict[str, Any], bytes]:
         """Have something done; return what is said of it, and the bytes after that.
@@ -80,7 +86,7 @@ class FarSide:
             "code": "",
             "silent": True,
             "store_history": False,
-            "user_expressions": {_ANSWER: _EXPRESSION},
+            "user_expressions": {_ANSWER: self._expression},
             "allow_stdin": False,
             "stop_on_error": False,
         }

@@ -2,13 +2,16 @@
 
 import asyncio
 import inspect
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from sandbox_kernel.session.crossing import LIMIT, Crossing, content_of, encoded, write_to
 from sandbox_kernel.session.execution import Execution, Output
 from sandbox_kernel.session.faces import Face, checked_timeout
+from sandbox_kernel.session.suspicion import believe
 
 Result = TypeVar("Result")
 
@@ -73,6 +76,42 @@ class AsyncSandbox(Face):
             future.cancel()
             raise
 
+    async def put(self, name: str, value: Any, *, limit: int = LIMIT) -> None:
+        """Make `value` the variable `name` inside; see `Sandbox.put`.
+
+        :raises TransferError: the value does not cross, or would take more than `limit` bytes.
+        """
+        kind, data = encoded(name, value, limit)
+        await self._cross(lambda to: to.put_value(name, kind, data))
+
+    async def get(self, expression: str, *, limit: int = LIMIT) -> Any:
+        """Return the value of a variable, or of any expression, inside; see `Sandbox.get`.
+
+        :raises TransferError: as there.
+        """
+        kind, data = await self._cross(lambda of: of.get_value(expression, limit))
+        return believe(kind, data)
+
+    async def put_file(
+        self, path: str, content: bytes | bytearray | memoryview | os.PathLike[str], *, limit: int = LIMIT
+    ) -> None:
+        """Make a file inside: of bytes, or of the file out here that a `Path` names; see `Sandbox.put_file`.
+
+        :raises TransferError: it cannot be read or written, or has more than `limit` bytes.
+        """
+        data = content_of(content, limit)
+        await self._cross(lambda to: to.put_file(path, data))
+
+    async def get_file(self, path: str, *, to: os.PathLike[str] | None = None, limit: int = LIMIT) -> bytes:
+        """Return what a file inside has; see `Sandbox.get_file`.
+
+        :raises TransferError: it cannot be read or written, or has more than `limit` bytes.
+        """
+        data = await self._cross(lambda of: of.get_file(path, limit))
+        if to is not None:
+            write_to(to, data)
+        return data
+
     async def interrupt(self) -> None:
         """Interrupt the code that some other task has running: it gets a KeyboardInterrupt."""
         await asyncio.wrap_future(self._home.submit(self._own.interrupt()))
@@ -87,3 +126,6 @@ class AsyncSandbox(Face):
     async def close(self) -> None:
         """End it; nothing of it is left. Idempotent."""
         await asyncio.wrap_future(self._home.submit(self._own.close()))
+
+    async def _cross(self, act: Callable[[Crossing], Awaitable[Result]]) -> Result:
+        return await asyncio.wrap_future(self._home.submit(self._own.cross(act)))

@@ -1,13 +1,16 @@
 """A sandbox for code that waits: threads, scripts, and also programs with an event loop of their own."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from sandbox_kernel.session.crossing import LIMIT, content_of, encoded, write_to
 from sandbox_kernel.session.execution import Execution, Output
 from sandbox_kernel.session.faces import Face, checked_timeout
+from sandbox_kernel.session.suspicion import believe
 
 Result = TypeVar("Result")
 
@@ -75,6 +78,52 @@ class Sandbox(Face):
         except BaseException:
             future.cancel()
             raise
+
+    def put(self, name: str, value: Any, *, limit: int = LIMIT) -> None:
+        """Make `value` the variable `name` inside.
+
+        What crosses are JSON's types, bytes, numpy arrays, and (with pyarrow on both sides) Arrow tables
+        and DataFrames. A tuple becomes a list. Nothing is pickled.
+
+        :raises TransferError: the value does not cross, or would take more than `limit` bytes.
+        """
+        kind, data = encoded(name, value, limit)
+        self._wait(self._home.submit(self._own.cross(lambda to: to.put_value(name, kind, data))))
+
+    def get(self, expression: str, *, limit: int = LIMIT) -> Any:
+        """Return the value of a variable, or of any expression, inside: of one of the types of `put`.
+
+        It is what the code inside makes of it: check it as you would check a stranger's JSON.
+
+        :raises TransferError: there is none, it does not cross, it has more than `limit` bytes, or
+            it is not what it says that it is.
+        """
+        kind, data = self._wait(
+            self._home.submit(self._own.cross(lambda of: of.get_value(expression, limit)))
+        )
+        return believe(kind, data)
+
+    def put_file(
+        self, path: str, content: bytes | bytearray | memoryview | os.PathLike[str], *, limit: int = LIMIT
+    ) -> None:
+        """Make a file inside: of bytes, or of the file out here that a `Path` names.
+
+        :param path: counts from where the code is; folders on the way are made.
+        :raises TransferError: it cannot be read or written, or has more than `limit` bytes.
+        """
+        data = content_of(content, limit)
+        self._wait(self._home.submit(self._own.cross(lambda to: to.put_file(path, data))))
+
+    def get_file(self, path: str, *, to: os.PathLike[str] | None = None, limit: int = LIMIT) -> bytes:
+        """Return what a file inside has.
+
+        :param to: a file out here that gets it as well; one that is there is replaced.
+        :raises TransferError: it cannot be read or written, or has more than `limit` bytes.
+        """
+        data = self._wait(self._home.submit(self._own.cross(lambda of: of.get_file(path, limit))))
+        if to is not None:
+            write_to(to, data)
+        return data
 
     def interrupt(self) -> None:
         """Interrupt the code that some other thread has running: it gets a KeyboardInterrupt."""

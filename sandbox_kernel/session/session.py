@@ -9,20 +9,21 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from nbclient.exceptions import DeadKernelError
 
-from sandbox_kernel.errors import PolicyError, SessionError
+from sandbox_kernel.errors import PolicyError, SessionError, TransferError
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome
 from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS
 from sandbox_kernel.notebooks.result import Ending
 from sandbox_kernel.session.background import Background
 from sandbox_kernel.session.client import CodeClient
+from sandbox_kernel.session.crossing import Crossing
 from sandbox_kernel.session.execution import Execution, Output
 from sandbox_kernel.session.kernel import SandboxedManager
 from sandbox_kernel.session.recorder import Recorder
@@ -73,6 +74,8 @@ class Session:
         """Why there is no kernel any more; None while there is one, and before the first."""
         self._closed = False
         self._call: Call | None = None
+        self._crossing: asyncio.Event | None = None
+        """Set, it stops what crosses the wall."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def __repr__(self) -> str:
@@ -105,6 +108,19 @@ class Session:
             return await self._in_turn(self._run(call))
         except asyncio.CancelledError:
             call.given_up.set()
+            raise
+
+    async def cross(self, act: Callable[[Crossing], Awaitable[Result]]) -> Result:
+        """Have something cross the wall, between two calls. Cancelled, it stops.
+
+        :raises TransferError: it did not; a sandbox that has ended says why.
+        :raises SandboxError: the sandbox did not come up, or is closed.
+        """
+        given_up = asyncio.Event()
+        try:
+            return await self._in_turn(self._crossed(act, given_up))
+        except asyncio.CancelledError:
+            given_up.set()
             raise
 
     async def interrupt(self) -> None:
@@ -163,6 +179,26 @@ class Session:
             await self._end(Ending.from_kind(death.kind, death.sentence))
         return self._client
 
+    async def _crossed(self, act: Callable[[Crossing], Awaitable[Result]], given_up: asyncio.Event) -> Result:
+        client = await self._started()
+        if client is None:
+            raise TransferError(self._earlier())
+        self._crossing = given_up
+        work = asyncio.ensure_future(act(Crossing(client.ask)))
+        stop = asyncio.create_task(given_up.wait())
+        try:
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return work.result() if work.done() else _broken_off()
+        except TransferError as error:
+            await client.interrupt()  # what an expression has begun need not be at its end
+            if (death := await client.death()) is None:
+                raise
+            await self._end(Ending.from_kind(death.kind, death.sentence))
+            raise TransferError(death.sentence) from error
+        finally:
+            self._crossing = None
+            await _cancelled(work, stop)
+
     async def _restarted(self) -> None:
         await self._let_go()
         self._ended = None
@@ -179,7 +215,9 @@ class Session:
         await self._let_go()
 
     def _end_call(self, why: Ending) -> None:
-        """End a running call with its kernel, soon."""
+        """End a running call with its kernel, soon, and whatever crosses the wall."""
+        if self._crossing is not None:
+            self._crossing.set()
         if self._call is not None:
             self._call.end = why
             self._call.given_up.set()
@@ -203,8 +241,11 @@ class Session:
     def _not_run(self, call: Call) -> Execution:
         if self._ended is None:
             return _execution(call, Ending(Outcome.CANCELLED, "Nobody waited for it any more."), [])
-        earlier = f"{self._ended.sentence} That was in an earlier call; reset() gives a fresh sandbox."
-        return _execution(call, replace(self._ended, sentence=earlier), [])
+        return _execution(call, replace(self._ended, sentence=self._earlier()), [])
+
+    def _earlier(self) -> str:
+        said = self._ended.sentence if self._ended else ""
+        return f"{said} That was in an earlier call; reset() gives a fresh sandbox."
 
     async def _ending(self, client: CodeClient, call: Call) -> Ending:
         """Run the code against its deadline; return how it ended."""
@@ -219,9 +260,7 @@ class Session:
         except DeadKernelError:
             return await self._death(client)
         finally:
-            given_up.cancel()
-            work.cancel()
-            await asyncio.wait({work, given_up})
+            await _cancelled(work, given_up)
         return await self._judge(client, call, verdicts)
 
     async def _judge(self, client: CodeClient, call: Call, verdicts: int) -> Ending:
@@ -261,6 +300,20 @@ class Session:
                 else Ending(Outcome.DIED, "The kernel died.")
             )
         return self._ended
+
+
+def _broken_off() -> NoReturn:
+    raise TransferError("The sandbox was reset or closed, or nobody waited for it any more.")
+
+
+async def _cancelled(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks and wait for their ends, without taking their failures as ours."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
 
 
 def _overdue(call: Call) -> Ending:

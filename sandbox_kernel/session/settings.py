@@ -1,19 +1,18 @@
 """What a sandbox is asked for: keyword arguments, a policy or a profile's name → a kernelspec's settings.
 
 The settings travel in a kernelspec of the sandbox's own, never in this process's environment: two
-sandboxes of one program may differ. Administrators' maxima bind them as they bind any kernelspec.
-SANDBOX_KERNEL_* variables count as well, below what the program says itself, as they do for
-`sandbox-kernel run`.
+sandboxes of one program may differ. They always name a profile and so start afresh from it: a program
+gets the same wherever it runs, whatever SANDBOX_KERNEL_* variables and Jupyter's configuration say
+there of kernels that bring no policy. Administrators' maxima bind them as they bind any kernelspec.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from sandbox_kernel.errors import PolicyError
-from sandbox_kernel.policy import FIELD_NAMES, PROFILES, Layer, Policy, layer_from_environment
+from sandbox_kernel.policy import FIELD_NAMES, PROFILES, Policy
 
 _SOURCE: Final = "Sandbox({field}=…)"
 
@@ -26,11 +25,8 @@ def settings_for(
     :param policy: where the rest starts from: a policy, or the name of a profile.
     :raises PolicyError: a name is not known, or a value is not usable.
     """
-    own = {**_base(policy, given), **given}
-    environment = layer_from_environment(os.environ)
-    wanted = Policy.from_layers([environment, Layer(own, _SOURCE)])
-    # A profile starts afresh, whatever the environment says; a single value stands beside it.
-    settings = dict(own) if "profile" in own else {**environment.settings, **own}
+    settings = {"profile": "default", **_base(policy, given), **given}
+    wanted = Policy.from_settings(settings, source=_SOURCE)
     if directory is None:
         if given.get("workspace", "none") != "none":
             raise PolicyError(

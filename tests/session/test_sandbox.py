@@ -1,7 +1,6 @@
 """`Sandbox`: what a call returns, how it ends, and that the next one works."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,13 +13,6 @@ MEMORY_BOMB = "held = []\nwhile True: held.append(bytearray(b'x') * (32 << 20))"
 STUBBORN = "while True:\n try:\n  begun = True\n  while True: pass\n except KeyboardInterrupt: pass"
 """Without a statement before the inner loop, Python 3.11 forgets to guard it."""
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Sandbox]:
-    """One sandbox for all tests of this file; each leaves it usable."""
-    with Sandbox(memory="256m") as sandbox:
-        yield sandbox
 
 
 def test_lazy_exports() -> None:
