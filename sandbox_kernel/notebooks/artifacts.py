@@ -1,28 +1,21 @@
 """What a notebook's code has left in $SANDBOX_ARTIFACTS, brought out and put where it was asked for.
 
 Names, kinds, sizes and bytes are the kernel's word. What is taken are plain files with plain names, as
-many and as large as is allowed; everything else is left out, and said to be. Nothing that comes from
-inside decides where a file is written: folders are opened one by one below the one that is
-held since before the run, never through a link, and files come to their names when they are complete.
+many and as large as is allowed; everything else is left out, and said to be.
 """
 
-import contextlib
 import hashlib
-import mmap
-import os
-import secrets
-import tempfile
 import unicodedata
-import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import IO, Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 from sandbox_kernel.errors import NotebookError, TransferError
-from sandbox_kernel.notebooks.destination import Destination
+from sandbox_kernel.notebooks.shelves import Shelf, shelf
 from sandbox_kernel.notebooks.transfer import Entry, KernelFiles
 from sandbox_kernel.policy import format_size
 
@@ -44,9 +37,12 @@ MAX_PART: Final = 255
 MAX_SENTENCES: Final = 20
 """Sentences on what was left out that a result carries; the rest is counted."""
 
+SECONDS: Final = 60.0
+"""How long artifacts may take to be brought out: what one run may have takes half of that."""
+
 NO_KERNEL: Final = "The artifacts were not collected: the sandbox that held them is gone."
 NOT_IDLE: Final = "The artifacts were not collected: the interrupted cell did not come to its end."
-CANCELLED: Final = "The artifacts were not collected: the run was cancelled."
+CANCELLED: Final = "The artifacts were not collected, or not all of them: the run was cancelled."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,127 +68,31 @@ class Collected:
     """A sentence on each thing that was not taken."""
 
 
-class Shelf(Protocol):
-    """Where artifacts are put; held while it is entered."""
+class Harvest:
+    """The artifacts of one run: `prepare` before its first cell, `bring_in` after its last."""
 
-    path: Path
+    def __init__(self, place: Path | None) -> None:
+        """Note where they go; None: nobody wants any."""
+        self.collected = Collected()
+        self._shelf: Shelf | None = None if place is None else shelf(place)
+        self._folder = ""
+        self._stack = ExitStack()
+
+    def __repr__(self) -> str:
+        return f"<Harvest {self._shelf}>"
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody wants any."""
+        return self._shelf is not None
 
     def __enter__(self) -> Self:
-        """Decide and hold the place.
+        """Hold the place.
 
         :raises NotebookError: nothing can be written there.
         """
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def place(self, name: str) -> contextlib.AbstractContextManager[IO[bytes]]:
-        """Return a file to write to, which has its name once it is left without an exception.
-
-        :raises OSError: it cannot be there.
-        """
-
-    def finish(self) -> None:
-        """Have everything in its place.
-
-        :raises NotebookError: it cannot be written.
-        """
-
-
-def shelf(path: Path) -> Shelf:
-    """Return the shelf at that path: a zip file, if it is called one, else a folder."""
-    return ZipShelf(path) if path.suffix.lower() == ".zip" else FolderShelf(path)
-
-
-class FolderShelf:
-    """A folder, made if it is not there; files of the same names are replaced, others stay."""
-
-    def __init__(self, path: Path) -> None:
-        """Note the place."""
-        self.path = path
-        self._held = -1
-
-    def __repr__(self) -> str:
-        return f"<FolderShelf {self.path} {'held' if self._held >= 0 else 'not held'}>"
-
-    def __enter__(self) -> Self:
-        """Make it, and hold it: a link is followed once, now."""
-        try:
-            self.path.mkdir(exist_ok=True)
-            self._held = os.open(self.path, _FOLDER)
-            descriptor, temporary = _new_file(self._held)
-            os.close(descriptor)
-            os.unlink(temporary, dir_fd=self._held)
-        except OSError as error:
-            self._release()
-            raise NotebookError(f"cannot put artifacts into {self.path}: {error.strerror}.") from error
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        if self._held >= 0:
-            os.close(self._held)
-            self._held = -1
-
-    @contextlib.contextmanager
-    def place(self, name: str) -> Iterator[IO[bytes]]:
-        """Yield a file in the right folder, under another name until it is complete."""
-        *folders, last = PurePosixPath(name).parts
-        with self._below(folders) as folder:
-            descriptor, temporary = _new_file(folder)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    yield file
-                os.replace(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
-            except BaseException:
-                os.unlink(temporary, dir_fd=folder)
-                raise
-
-    @contextlib.contextmanager
-    def _below(self, folders: list[str]) -> Iterator[int]:
-        """Yield a folder, opened step by step, so that no link on the way is followed."""
-        current = os.dup(self._held)
-        try:
-            for name in folders:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(name, dir_fd=current)
-                inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=current)
-                os.close(current)
-                current = inner
-            yield current
-        finally:
-            os.close(current)
-
-    def finish(self) -> None:
-        """Do nothing: each file is there already."""
-
-
-class ZipShelf:
-    """A zip file, which is there whole or not at all."""
-
-    def __init__(self, path: Path) -> None:
-        """Note the place."""
-        self.path = path
-        self._destination = Destination(path)
-        self._stack = contextlib.ExitStack()
-
-    def __repr__(self) -> str:
-        return f"<ZipShelf {self.path}>"
-
-    def __enter__(self) -> Self:
-        """Hold the place, and begin the archive elsewhere."""
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(self._destination)
-            if self._destination.is_stream:
-                raise NotebookError(f"cannot put artifacts into {self.path}: it is no file; name a new one.")
-            self._file = stack.enter_context(tempfile.TemporaryFile())
-            self._archive = stack.enter_context(zipfile.ZipFile(self._file, "w", zipfile.ZIP_DEFLATED))
-            self._stack = stack.pop_all()
+        if self._shelf is not None:
+            self._stack.enter_context(self._shelf)
         return self
 
     def __exit__(
@@ -200,34 +100,30 @@ class ZipShelf:
     ) -> None:
         self._stack.close()
 
-    @contextlib.contextmanager
-    def place(self, name: str) -> Iterator[IO[bytes]]:
-        """Yield a file of ours, of which a complete one goes into the archive."""
-        with tempfile.TemporaryFile() as file:
-            yield file
-            file.seek(0)
-            entry = zipfile.ZipInfo(name)  # always the same time: the same artifacts make the same archive
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            with self._archive.open(entry, "w", force_zip64=True) as packed:
-                while piece := file.read(1 << 20):
-                    packed.write(piece)
+    async def prepare(self, files: KernelFiles, kernel: str) -> None:
+        """Have a folder for them inside, and the variable that tells of it.
 
-    def finish(self) -> None:
-        """Write the archive to its place."""
-        self._archive.close()
-        self._file.flush()
-        with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            for _ in self._destination.write(content):
-                pass
+        :raises NotebookError: this kernel cannot.
+        """
+        if self._shelf is None:
+            return
+        try:
+            self._folder = await files.make("artifacts", VARIABLE)
+        except TransferError as error:
+            raise NotebookError(f"no artifacts can be collected of kernel {kernel!r}: {error}") from error
 
+    async def bring_in(self, files: KernelFiles) -> None:
+        """Bring out what is there; the kernel must be idle.
 
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        :raises NotebookError: what was taken cannot be written to its place.
+        """
+        if self._shelf is not None:
+            self.collected = await collect(files, self._folder, self._shelf, seconds=SECONDS)
 
-
-def _new_file(folder: int) -> tuple[int, str]:
-    name = f".sandbox-kernel-{secrets.token_hex(8)}.tmp"
-    return os.open(name, _NEW, 0o666, dir_fd=folder), name
+    def give_up(self, why: str) -> None:
+        """Note why there is none; nothing where nobody wants any, or all is done."""
+        if self._shelf is not None and self.collected == Collected():
+            self.collected = Collected(left_out=(why,))
 
 
 async def collect(files: KernelFiles, folder: str, place: Shelf, *, seconds: float) -> Collected:

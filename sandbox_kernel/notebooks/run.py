@@ -14,9 +14,8 @@ Rules:
 """
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -26,72 +25,33 @@ from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
-from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError, TransferError
-from sandbox_kernel.notebooks import papermill
-from sandbox_kernel.notebooks.artifacts import (
-    NO_KERNEL,
-    NOT_IDLE,
-    VARIABLE,
-    Collected,
-    Shelf,
-    collect,
-    shelf,
-)
+from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError
+from sandbox_kernel.notebooks.artifacts import CANCELLED, NO_KERNEL, NOT_IDLE, Harvest
 from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS, CellClient, Death
-from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
+from sandbox_kernel.notebooks.destination import Destination
 from sandbox_kernel.notebooks.document import (
     RUN_KEY,
     cell_outcome,
     code_cells,
     code_digest,
-    digest,
-    for_saving,
     forget_earlier_run,
     input_digest,
     tells,
 )
-from sandbox_kernel.notebooks.files import to_text
+from sandbox_kernel.notebooks.options import DEFAULT_KERNEL, Clock, RunOptions
 from sandbox_kernel.notebooks.outputs import notice
 from sandbox_kernel.notebooks.progress import Cell, Progress
 from sandbox_kernel.notebooks.result import CellRecord, Ending, Outcome, Result
+from sandbox_kernel.notebooks.saving import Saver
 from sandbox_kernel.notebooks.specs import settings_of
 from sandbox_kernel.notebooks.transfer import KernelFiles
-from sandbox_kernel.policy import Policy
 
-DEFAULT_KERNEL = "sandboxed-python"
+__all__ = ["DEFAULT_KERNEL", "NotebookRun", "RunOptions", "run_notebook"]
+
 INTERRUPT_SECONDS = 2.0
 """How long an interrupted cell has to come to an end before its kernel is killed."""
 UNREAD_SECONDS = 5.0
 """How long the result of a cancelled run waits for the reader of the pipe that it goes to."""
-SAVING_SHARE = 0.1
-"""What part of a run's time may go into saving it on the way: a large notebook is saved less often."""
-COLLECT_SECONDS = 60.0
-"""How long artifacts may take to be brought out: what one run may have takes half of that."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """How a notebook is run; times in seconds, None for no deadline."""
-
-    kernel: str = DEFAULT_KERNEL
-    sandboxed: bool = False
-    """Start it in a sandbox also where its kernelspec names no way to start, and refuse any other way."""
-    directory: Path = field(default_factory=Path.cwd)
-    """Where the kernel starts."""
-    cell_timeout: float | None = None
-    timeout: float | None = None
-    """For the whole run, the kernel's start included."""
-    session_timeout: float | None = None
-    """For the kernel's life, which a guard may bound as well; counted from the same moment."""
-    start_timeout: float = 60.0
-    allow_errors: bool = False
-    policy: Policy | Mapping[str, object] | None = None
-    """What this run's kernel may do, as settings or whole: {"profile": "strict", "memory": "512m", "mounts":
-    ["/data:ro"]}. It counts for this run alone, and nothing else does but an administrator's maxima. None:
-    SANDBOX_KERNEL_* variables, Jupyter's configuration and the kernelspec decide."""
-    artifacts: Path | None = None
-    """The folder, or the new file named .zip, for what the code leaves in $SANDBOX_ARTIFACTS; None: there is
-    no such variable."""
 
 
 async def run_notebook(
@@ -132,15 +92,10 @@ class NotebookRun:
         self._cancelled = "The run was cancelled."
         self._work: asyncio.Task[Ending] | None = None
         self._saving: asyncio.Task[None] | None = None
-        self._ended_at: float | None = None
         self._records: list[CellRecord] = []
-        self._shelf = None if self._options.artifacts is None else shelf(self._options.artifacts)
-        self._folder: str | None = None
+        self._saver = Saver(nb, self._target)
+        self._harvest = Harvest(self._options.artifacts)
         self._busy = False
-        self._collected = Collected()
-        self._next_save = 0.0
-        self._later: asyncio.TimerHandle | None = None
-        self._digest = ""
         policy = self._options.policy
         self._client = CellClient(
             nb,
@@ -165,18 +120,18 @@ class NotebookRun:
 
     async def execute(self) -> Result:
         """Run, save, clean up; return how it ended. Raises as `run_notebook`."""
-        with self._target or nullcontext(), self._shelf or nullcontext():
+        with self._target or nullcontext(), self._harvest:
             return await self._execute()
 
     async def _execute(self) -> Result:
-        self._started, self._started_at = datetime.now(UTC), monotonic()
+        self._clock = Clock(self._options)
         abrupt = True
         try:
             result = await self._save_at_last(self._result(await self._ending()))
             abrupt = result.outcome not in (Outcome.OK, Outcome.ERROR)
         except BaseException as error:
             if self._current is not None:  # a watcher failed, or we did: what was computed is kept
-                self._save(self._result(self._end(Outcome.LOST, f"The run was broken off: {error!r}.")))
+                self._saver.save(self._result(self._end(Outcome.LOST, f"The run was broken off: {error!r}.")))
             raise
         finally:
             await self._close(now=abrupt)
@@ -188,7 +143,7 @@ class NotebookRun:
             result,
             cpu_seconds=usage.cpu_seconds,
             peak_memory=usage.peak_memory,
-            output_sha256=self._digest,
+            output_sha256=self._saver.digest,
         )
 
     async def _ending(self) -> Ending:
@@ -197,6 +152,7 @@ class NotebookRun:
         try:
             return await self._work
         except asyncio.CancelledError:
+            self._harvest.give_up(CANCELLED)
             return self._end(Outcome.CANCELLED, self._cancelled, tell=True)
         finally:
             self._client.set_widgets_metadata()
@@ -204,11 +160,22 @@ class NotebookRun:
     async def _run(self) -> Ending:
         forget_earlier_run(self.nb)
         ending = await self._start() or await self._run_cells()
-        self._ended_at = monotonic()
-        if self._shelf is not None:
-            self._save(self._result(ending))
-            self._collected = await self._collect(self._shelf)
+        self._clock.stop()
+        if self._harvest.wanted:
+            self._saver.save(self._result(ending))
+            await self._bring_in()
         return ending
+
+    async def _bring_in(self) -> None:
+        """Collect the artifacts, if they are within reach; what is left out is told."""
+        if await self._client.death() is not None or self._client.kc is None:
+            self._harvest.give_up(NO_KERNEL)
+        elif self._busy:
+            self._harvest.give_up(NOT_IDLE)
+        else:
+            await self._harvest.bring_in(KernelFiles(self._client.ask))
+        for sentence in self._harvest.collected.left_out:
+            self._progress.warned(sentence)
 
     async def _run_cells(self) -> Ending:
         for cell in self._cells:
@@ -217,54 +184,25 @@ class NotebookRun:
         count = len(self._cells)
         return Ending(Outcome.OK, f"{count} code cell{'s' * (count != 1)} ran.")
 
-    async def _collect(self, place: Shelf) -> Collected:
-        """Bring the artifacts out, if they are within reach."""
-        if await self._client.death() is not None or self._folder is None:
-            return Collected(left_out=(NO_KERNEL,))
-        if self._busy:
-            return Collected(left_out=(NOT_IDLE,))
-        collected = await collect(self._files, self._folder, place, seconds=COLLECT_SECONDS)
-        for sentence in collected.left_out:
-            self._progress.warned(sentence)
-        return collected
-
     async def _start(self) -> Ending | None:
         options = self._options
         self._progress.kernel_starting(options.kernel)
         try:
-            async with asyncio.timeout(self._left()) as deadline:
+            async with asyncio.timeout(self._clock.left()) as deadline:
                 await self._client.start(str(options.directory), options.start_timeout)
         except TimeoutError:
             if not deadline.expired():
                 raise
-            sentence = f"{self._whole()[1]} while the kernel started."
+            sentence = f"{self._clock.whole()[1]} while the kernel started."
             return self._end(Outcome.TIMEOUT, sentence)
         except NoSuchKernel as error:
             raise NotebookError(_no_such_kernel(options.kernel)) from error
         except (SandboxError, RuntimeError) as error:
             return await self._failed_start(error)
-        await self._make_folder()
+        await self._harvest.prepare(KernelFiles(self._client.ask), options.kernel)
         self.policy = self._client.policy
-        self._progress.kernel_ready(monotonic() - self._started_at, self._client.wall)
+        self._progress.kernel_ready(self._clock.seconds, self._client.wall)
         return None
-
-    async def _make_folder(self) -> None:
-        """Have a place for artifacts, where they are wanted.
-
-        :raises NotebookError: this kernel cannot.
-        """
-        if self._shelf is None:
-            return
-        try:
-            self._folder = await self._files.make("artifacts", VARIABLE)
-        except TransferError as error:
-            raise NotebookError(
-                f"kernel {self._options.kernel!r} cannot have artifacts collected: {error}"
-            ) from error
-
-    @property
-    def _files(self) -> KernelFiles:
-        return KernelFiles(self._client.ask)
 
     async def _failed_start(self, error: Exception) -> Ending:
         if isinstance(error, SandboxError):
@@ -298,12 +236,12 @@ class NotebookRun:
             if losses := self._client.losses[lost:]:
                 node.metadata[RUN_KEY]["output_lost"] = losses[0]
                 self._progress.cell_lost(cell, losses[0])
-        self._save_on_the_way()
+        self._saver.on_the_way(self._unfinished)
         return ending
 
     async def _end_of_cell(self, cell: Cell, node: NotebookNode) -> Ending | None:
         """Run one cell against both deadlines; return how the run ended with it, or None."""
-        seconds, whose = self._next_deadline()
+        seconds, whose = self._clock.next_deadline()
         known = len(self._client.verdicts)
         due = None if seconds is None else monotonic() + seconds
         task = asyncio.create_task(self._client.async_execute_cell(node, cell.index, cell.number))
@@ -358,25 +296,6 @@ class NotebookRun:
     def _number(self) -> int | None:
         return self._current.number if self._current else None
 
-    def _next_deadline(self) -> tuple[float | None, str]:
-        """Return the seconds to the next deadline, and the sentence to begin with when it passes."""
-        cell, left = self._options.cell_timeout, self._left()
-        if left is not None and (cell is None or left <= cell):
-            return left, self._whole()[1]
-        return (None, "") if cell is None else (cell, f"The cell's deadline of {cell:g} s passed")
-
-    def _left(self) -> float | None:
-        """Return the seconds left of the whole run's time, at least 0; None: no deadline."""
-        seconds, _ = self._whole()
-        return None if seconds is None else max(0.0, self._started_at + seconds - monotonic())
-
-    def _whole(self) -> tuple[float | None, str]:
-        """Return the seconds for the whole run, and the sentence to begin with when they have passed."""
-        run, session = self._options.timeout, self._options.session_timeout
-        if session is not None and (run is None or session < run):
-            return session, f"The session's deadline of {session:g} s passed"
-        return (None, "") if run is None else (run, f"The notebook's deadline of {run:g} s passed")
-
     def _tell(self, outcome: Outcome, sentence: str) -> None:
         """Put the sentence into the current cell's output, unless the guard has done so already."""
         if self._current is not None and not tells(self.nb.cells[self._current.index], sentence):
@@ -396,69 +315,31 @@ class NotebookRun:
             cells_run=self._number or 0,
             cells=len(self._cells),
             kernel=self._options.kernel,
-            started=self._started,
-            duration=(self._ended_at or monotonic()) - self._started_at,
+            started=self._clock.started,
+            duration=self._clock.seconds,
             records=tuple(self._records),
-            artifacts=self._collected.artifacts,
-            left_out=self._collected.left_out,
+            artifacts=self._harvest.collected.artifacts,
+            left_out=self._harvest.collected.left_out,
             input_sha256=self._input,
             provenance=self._client.provenance,
         )
 
-    def _save_on_the_way(self) -> None:
-        """Save what there is after a cell; if that takes long, only as often as SAVING_SHARE lets us."""
-        if self._target is None or self._target.is_stream:
-            return
-        wait = self._next_save - monotonic()
-        if wait <= 0:
-            self._save_now()
-        elif self._later is None:
-            self._later = asyncio.get_running_loop().call_later(wait, self._save_late)
-
-    def _save_late(self) -> None:
-        """Save what was put off; who cannot be told now that it fails is told by the next time."""
-        with suppress(NotebookError):
-            self._save_now()
-
-    def _save_now(self) -> None:
-        began = monotonic()
-        self._save(self._result(self._end(Outcome.RUNNING, "The run has not ended.")))
-        self._next_save = began + (monotonic() - began) / SAVING_SHARE
-
-    def _save(self, result: Result) -> None:
-        """Save into a file, if that is where it goes."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
-        self.nb.metadata[RUN_KEY] = result.metadata()
-        papermill.record(self.nb, result)
-        if self._target is not None and not self._target.is_stream:
-            for _ in self._target.write(self._text()):
-                pass
-
-    def _text(self) -> bytes:
-        text = to_text(papermill.marked(for_saving(self.nb))).encode()
-        self._digest = digest(text)
-        return text
+    def _unfinished(self) -> Result:
+        return self._result(self._end(Outcome.RUNNING, "The run has not ended."))
 
     async def _save_at_last(self, result: Result) -> Result:
         """Save; return the result, another one if it was cancelled while a pipe's reader was waited for."""
-        self._save(result)
+        self._saver.save(result)
         if self._target is None or not self._target.is_stream:
             return result
         patience = UNREAD_SECONDS if result.outcome is Outcome.CANCELLED else None
-        self._saving = asyncio.create_task(self._pour(self._target))
+        self._saving = asyncio.create_task(self._saver.pour())
         try:
             await asyncio.wait_for(self._saving, patience)
         except (asyncio.CancelledError, TimeoutError):
             sentence = f"{self._cancelled} {self._target.unread}"
             return replace(result, outcome=Outcome.CANCELLED, sentence=sentence)
         return result
-
-    async def _pour(self, target: Destination) -> None:
-        with closing(target.write(self._text())) as writing:
-            for _ in writing:
-                await asyncio.sleep(READER_SECONDS)
 
     async def _close(self, *, now: bool) -> None:
         """Let the kernel go. A cancelled close still closes."""

@@ -233,16 +233,16 @@ async def test_saved_on_the_way(target: Path) -> None:
 
 async def test_costly_saves_are_put_off(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where saving takes long it is done less often; what was put off is done while the next cell runs."""
-    monkeypatch.setattr("sandbox_kernel.notebooks.run.SAVING_SHARE", 1e-9)
+    monkeypatch.setattr("sandbox_kernel.notebooks.saving.SHARE", 1e-9)
     watcher = Watcher()
     nb = notebook("print(1)", "print(2)", STARTED_AND_BUSY)
     job = NotebookRun(nb, target, RunOptions(kernel=PLAIN), watcher)
     running = asyncio.create_task(job.execute())
     await watcher.said("busy")
     assert [text_of(cell) for cell in saved(target).cells] == ["1\n", "", ""]
-    later = job._later
+    later = job._saver._later
     assert later is not None
-    job._save_late()  # what the loop does when it is time
+    job._saver.late(job._unfinished)  # what the loop does when it is time
     assert [text_of(cell) for cell in saved(target).cells[:2]] == ["1\n", "2\n"]
     assert later.cancelled()
     job.cancel()
