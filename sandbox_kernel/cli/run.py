@@ -42,6 +42,7 @@ sandboxed all the same. It starts in the notebook's directory.
 """
 
 _NOT_MANY = {
+    "artifacts": "is for one notebook; start one run for each whose artifacts you want.",
     "inplace": "replaces one notebook; name a folder for the results of many with -o.",
     "log_output": "shows one notebook; the results of many hold what each has printed.",
     "stdout_file": "is for one notebook; the results of many hold what each has printed.",
@@ -57,6 +58,11 @@ _NOT_MANY = {
 @click.argument("output_arguments", metavar="[OUTPUT]", nargs=-1)
 @click.option("-o", "--output", help="Where the executed notebook goes: a file, a directory, or -.")
 @click.option("--inplace", is_flag=True, help="Replace NOTEBOOK by the executed notebook.")
+@click.option(
+    "--artifacts",
+    metavar="DIR|FILE.zip",
+    help="Where the files go that the code leaves in the folder $SANDBOX_ARTIFACTS.",
+)
 @papermill_options.papermill_options
 @click.option("-k", "--kernel", metavar="NAME", help="The kernel to run it on.  [default: sandboxed-python]")
 @click.option("--cwd", metavar="DIR", help="Where the kernel starts.  [default: the notebook's directory]")
@@ -84,6 +90,7 @@ def command(  # noqa: PLR0913 -- one parameter per option
     output_arguments: tuple[str, ...],
     output: str | None,
     inplace: bool,
+    artifacts: str | None,
     kernel: str | None,
     cwd: str | None,
     timeout: float | None,
@@ -111,7 +118,8 @@ def command(  # noqa: PLR0913 -- one parameter per option
     )
     settings = policy_options.given(ctx)
     quiet = quiet or progress_bar is False
-    return run(where, Asked(kernel, timeout, allow_errors, log_output, quiet, habits, parameters), settings)
+    asked = Asked(kernel, timeout, allow_errors, log_output, quiet, habits, parameters, artifacts)
+    return run(where, asked, settings)
 
 
 def _batch(ctx: click.Context, inputs: list[str]) -> int:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from nbformat import NotebookNode
 
@@ -27,7 +28,7 @@ from sandbox_kernel.notebooks import (
 )
 from sandbox_kernel.notebooks.document import for_saving
 from sandbox_kernel.notebooks.files import to_text
-from sandbox_kernel.policy import Policy
+from sandbox_kernel.policy import Policy, format_size
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -44,6 +45,8 @@ class Asked:
     quiet: bool
     habits: Habits
     parameters: Mapping[str, object]
+    artifacts: str | None = None
+    """Where they go; None: nobody wants any."""
 
 
 def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
@@ -87,6 +90,7 @@ def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, s
         session_timeout=policy.session_timeout,
         start_timeout=policy.start_timeout,
         allow_errors=asked.allow_errors,
+        artifacts=Path(asked.artifacts) if asked.artifacts else None,
     )
     for sentence in beyond_reach(policy, set_by_somebody):
         screen.warned(sentence)
@@ -98,6 +102,8 @@ def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, s
     if where.target is None:
         sys.stdout.write(to_text(papermill.marked(for_saving(nb))))
     _summarise(screen, nb, where, result)
+    if asked.artifacts:
+        _count_artifacts(screen, asked.artifacts, result)
     allowed = job.policy if isinstance(job.policy, Policy) else policy  # Jupyter's configuration counts, too
     if advice := _advice(result, nb, allowed, kernel):
         screen.say(f"hint: {advice}", "yellow")
@@ -157,6 +163,12 @@ def _summarise(screen: Screen, nb: NotebookNode, places: Places, result: Result)
     style = {Outcome.OK: "green", Outcome.CANCELLED: "yellow"}.get(result.outcome, "bold red")
     sentence = "" if result.outcome is Outcome.OK else f" {result.sentence.rstrip('.')}."
     screen.say(f"{result.outcome}:{sentence} {cells} in {result.duration:.1f} s{where}", style)
+
+
+def _count_artifacts(screen: Screen, place: str, result: Result) -> None:
+    count, size = len(result.artifacts), sum(one.size for one in result.artifacts)
+    said = f"{count} artifact{'s' * (count != 1)}"
+    screen.say(f"{said}, {format_size(size)} → {place}" if count else f"no artifacts → {place}")
 
 
 def _show_error(screen: Screen, nb: NotebookNode) -> None:

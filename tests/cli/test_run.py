@@ -2,8 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +12,6 @@ import pytest
 
 from tests.cli.conftest import PROGRAM, Run, on_terminal
 from tests.daemons.plugin import container_host
-from tests.leftovers import Census
 
 Notebook = Callable[..., Path]
 WHERE = "import socket\nprint('host:', socket.gethostname())"
@@ -85,25 +84,6 @@ def test_exit_codes(
     assert ("hint: the profile strict gives each cell" in done.stderr) is ("strict" in options)
     assert outcome(Path("a-executed.ipynb"))["exit_code"] == exit_code
     assert "Traceback" not in done.stderr or exit_code == 1
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signals(
-    started: Callable[..., subprocess.Popen[str]],
-    notebook: Notebook,
-    number: signal.Signals,
-    no_leftovers: Census,
-) -> None:
-    """A signal ends the run as cancelled, with its output so far saved and no sandbox left."""
-    program = started("run", "--log-output", notebook("a.ipynb", BUSY))
-    assert program.stdout
-    assert program.stdout.readline() == "busy\n"
-    program.send_signal(number)
-    _, errors = program.communicate(timeout=30)
-    assert program.returncode == 130, errors
-    assert f"Cancelled by {number.name}" in errors
-    assert printed(Path("a-executed.ipynb")) == "busy\n"
-    assert outcome(Path("a-executed.ipynb"))["outcome"] == "cancelled"
 
 
 def test_places(sandbox_kernel: Run, notebook: Notebook) -> None:
@@ -291,3 +271,31 @@ def test_more_files_than_a_daemon_has(
     assert "rlimit" not in done.stderr
     refusal = "sandbox-kernel: --files is 1048576, but"
     assert done.returncode == 0 or (done.returncode == 2 and done.stderr.startswith(refusal)), done.stderr
+
+
+LEAVES = "import os, pathlib\npathlib.Path(os.environ['SANDBOX_ARTIFACTS'], 'a.txt').write_text('kept')"
+
+
+@pytest.mark.parametrize("place", ["out", "out.zip"])
+def test_artifacts(sandbox_kernel: Run, notebook: Notebook, place: str) -> None:
+    """What the code leaves in $SANDBOX_ARTIFACTS goes to --artifacts; also when a later cell fails."""
+    done = sandbox_kernel("run", "-q", notebook("a.ipynb", LEAVES, "1 / 0"), "--artifacts", place)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"1 artifact, 4 bytes → {place}"
+    assert outcome(Path("a-executed.ipynb"))["artifacts"][0]["name"] == "a.txt"
+    if place == "out":
+        assert Path("out/a.txt").read_text() == "kept"
+    else:
+        assert zipfile.ZipFile(place).read("a.txt") == b"kept"
+
+
+def test_artifacts_out_of_reach(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """A kernel that has died takes them along, which is said; a place that cannot be is refused first."""
+    source = notebook("a.ipynb", LEAVES, "os._exit(1)")
+    done = sandbox_kernel("run", "-q", source, "--artifacts", "out")
+    assert done.returncode == 138
+    assert "warning: The artifacts were not collected: the sandbox that held them is gone." in done.stderr
+    done = sandbox_kernel("run", source, "--artifacts", "missing/out")
+    assert (done.returncode, "cannot put artifacts into missing/out" in done.stderr) == (2, True)
+    done = sandbox_kernel("run", source, source, "--jobs", "2", "-o", "results/", "--artifacts", "out")
+    assert (done.returncode, "--artifacts is for one notebook" in done.stderr) == (2, True)
