@@ -76,7 +76,7 @@ def test_bubblewrap_needs_no_client_of_a_daemon(notebook: Callable[..., Path]) -
     }
     found = imported(CALL.format(arguments=["run", "-q", str(notebook("a.ipynb", "6 * 7"))]))
     assert "sandbox_provisioner" in found
-    assert not found & {"docker", "requests", "urllib3", "markdown_it", *FORMATS}
+    assert not found & {"docker", "requests", "urllib3", "markdown_it", "yaml", "fsspec", *FORMATS}
 
 
 def test_a_kernel_is_installed_without_what_checks_formats(tmp_path: Path) -> None:
