@@ -25,6 +25,7 @@ class Face:
     ) -> None:
         where = None if directory is None else Path(os.path.abspath(directory))  # noqa: PTH100 -- as written
         wanted = settings_for(policy, settings, where)
+        self._asked = Policy.from_settings(wanted)
         self._home = background()
         self._process = os.getpid()
         self._session = Session(wanted, where, self._home)
@@ -40,6 +41,21 @@ class Face:
         if getattr(self, "_process", None) == os.getpid() and self._session.alive:
             warnings.warn(f"{self!r} was never closed; use `with`.", ResourceWarning, stacklevel=2)
             self._home.submit(self._session.close())
+
+    @property
+    def policy(self) -> Policy:
+        """What it may do: once it runs, with what administrators have lowered; before, as asked for."""
+        return self._session.policy or self._asked
+
+    @property
+    def wall(self) -> str | None:
+        """What stands around it, for people: "bubblewrap"; None before its start and after its end."""
+        return self._session.wall
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where its results come from, as documents have it: policy, engine, software, what it has used."""
+        return self._session.provenance
 
     @property
     def _own(self) -> Session:

@@ -21,6 +21,7 @@ from sandbox_kernel.errors import PolicyError, SessionError, TransferError
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome
 from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS
 from sandbox_kernel.notebooks.result import Ending
+from sandbox_kernel.policy import Policy
 from sandbox_kernel.session.background import Background
 from sandbox_kernel.session.client import CodeClient
 from sandbox_kernel.session.crossing import Crossing
@@ -86,6 +87,22 @@ class Session:
     def alive(self) -> bool:
         """Whether there is a kernel that somebody has to end."""
         return self._client is not None
+
+    @property
+    def policy(self) -> Policy | None:
+        """What the kernel may do; None before the first."""
+        policy = self._client.policy if self._client else None
+        return policy if isinstance(policy, Policy) else None
+
+    @property
+    def wall(self) -> str | None:
+        """What stands around the kernel."""
+        return self._client.wall if self._client else None
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where the kernel's results come from; empty without one."""
+        return self._client.provenance if self._client else {}
 
     # What the owner asks for
 
