@@ -35,6 +35,10 @@ class Record:
     started: datetime | None = None
     duration: float = 0.0
     """Seconds of the last attempt."""
+    cpu_seconds: float | None = None
+    """CPU time of its sandbox; None where nobody has counted."""
+    peak_memory: int | None = None
+    """Bytes that its sandbox used at most; None where nobody has counted."""
     failures: tuple[str, ...] = ()
     """Why each attempt before the last one came to nothing."""
     figures: tuple[Figure, ...] = ()
@@ -52,6 +56,8 @@ class Record:
             cells=result.cells,
             started=result.started,
             duration=result.duration,
+            cpu_seconds=result.cpu_seconds,
+            peak_memory=result.peak_memory,
         )
 
     @property

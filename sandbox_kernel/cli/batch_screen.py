@@ -127,6 +127,8 @@ class BatchScreen(Watcher):
             self._print(_table(bad[:MAX_ROWS]))
         if len(bad) > MAX_ROWS:
             self.say(f"… and {len(bad) - MAX_ROWS} more; --report html=FILE shows all.")
+        if summary.stopped:
+            self.say(f"stopped early: {summary.stopped}", "yellow")
         counts = ", ".join(f"{count} {status}" for status, count in summary.counts().items())
         where = f" → {output}" if output else ""
         runs = "1 run" if len(summary.records) == 1 else f"{len(summary.records)} runs"

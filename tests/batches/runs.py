@@ -21,6 +21,7 @@ def job(name: str = "a.ipynb", **fields: Any) -> Job:
 
 def record(status: Any = Outcome.OK, sentence: str = "2 code cells ran.", **fields: Any) -> Record:
     known = {"job": job(), "cells": 2, "cells_run": 2, "started": BEGUN, "duration": 1.0}
+    known |= {"cpu_seconds": 0.5, "peak_memory": 80 << 20}
     return Record(**known | fields, status=status, sentence=sentence)
 
 

@@ -46,6 +46,7 @@ def test_a_figure() -> None:
         b"\xff\xd8\xff\xe0JFIF",
         b"\x89PNG\r\n\x1a\n",
         png()[:-1],
+        png()[:45] + b"!" + png()[46:],
         png() + b"<script>alert(1)</script>",
         png(end=b""),
         png().replace(b"IDAT", b"XDAT"),
@@ -57,7 +58,24 @@ def test_a_figure() -> None:
         png(2, 1, part(b"tEXt", b"x" * MAX_FIGURE)),
         struct.pack(">8sI4s", b"\x89PNG\r\n\x1a\n", 0xFFFFFFFF, b"IHDR"),
     ],
-    ids=range(15),
+    ids=[
+        "nothing",
+        "svg",
+        "jpeg",
+        "signature",
+        "cut",
+        "changed",
+        "more",
+        "endless",
+        "unknown",
+        "wide",
+        "pixels",
+        "empty",
+        "animation",
+        "two headers",
+        "large",
+        "short",
+    ],
 )
 def test_what_is_none(content: bytes) -> None:
     """Other formats, animations, broken parts, what follows the end, gigabytes of pixels."""

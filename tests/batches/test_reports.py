@@ -54,6 +54,8 @@ def test_json() -> None:
         "ok", "error", "timeout", "memory", "limit", "cancelled", "died", "lost",
         "unchanged", "refused", "not run",
     ]  # fmt: skip
+    assert [run["attempts"] for run in content["runs"]] == [1] * 8 + [0] * 3
+    assert (content["runs"][0]["cpu_seconds"], content["runs"][0]["peak_memory_bytes"]) == (0.5, 80 << 20)
     assert content["runs"][0]["started"] == "2026-11-26T07:00:00.000+00:00"
 
 
@@ -119,8 +121,9 @@ def test_page() -> None:
     ]  # fmt: skip
     links = [value for tag, name, value in seen.attributes if (tag, name) == ("a", "href")]
     assert "./../out/folder/ok.ipynb--" in links
-    assert "11 notebook runs, 9 not well" in seen.text
+    assert "11 notebook runs, 9 not ok" in seen.text
     assert "Stopped early: Enough." in seen.text
+    assert "0.5 s CPU, 80 MiB" in seen.text
 
 
 def test_page_of_anything() -> None:

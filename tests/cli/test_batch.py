@@ -132,6 +132,7 @@ def test_interrupted(started: Started, notebook: Notebook, no_leftovers: Census,
     assert found["b.ipynb"] == "cancelled"
     assert found["d.ipynb"] == "not run"
     assert "1 ok" in errors
+    assert "stopped early: Cancelled by SIGINT." in errors
 
 
 PLANT = """

@@ -6,7 +6,9 @@ from typing import Any
 from sandbox_kernel import __version__
 from sandbox_kernel.batches.record import Record, Summary
 from sandbox_kernel.batches.reports.words import readable
+from sandbox_kernel.notebooks import Outcome
 from sandbox_kernel.notebooks.parameters.literals import plain
+from sandbox_kernel.notebooks.result import moment
 
 
 def as_json(summary: Summary) -> bytes:
@@ -14,8 +16,8 @@ def as_json(summary: Summary) -> bytes:
     content = {
         "format": 1,
         "version": __version__,
-        "started": summary.started.isoformat(timespec="milliseconds"),
-        "duration": round(summary.duration, 3),
+        "started": moment(summary.started),
+        "duration_seconds": round(summary.duration, 3),
         "exit_code": int(summary.exit_code),
         "stopped": summary.stopped,
         "jobs_at_once": summary.at_once,
@@ -38,9 +40,11 @@ def _run(record: Record) -> dict[str, Any]:
         "exit_code": int(record.exit_code),
         "cell": record.cell,
         "cells_run": record.cells_run,
-        "cells": record.cells,
-        "started": record.started.isoformat(timespec="milliseconds") if record.started else None,
-        "duration": round(record.duration, 3),
-        "attempts": len(record.failures) + (record.started is not None),
+        "cells_total": record.cells,
+        "started": moment(record.started) if record.started else None,
+        "duration_seconds": round(record.duration, 3),
+        "cpu_seconds": record.cpu_seconds,
+        "peak_memory_bytes": record.peak_memory,
+        "attempts": len(record.failures) + isinstance(record.status, Outcome),
         "earlier_failures": list(record.failures),
     }

@@ -17,7 +17,7 @@ from sandbox_kernel import __version__
 from sandbox_kernel.batches.figures import Figure
 from sandbox_kernel.batches.record import Record, Summary
 from sandbox_kernel.batches.reports.words import link, one_line, readable
-from sandbox_kernel.policy import format_seconds
+from sandbox_kernel.policy import format_seconds, format_size
 
 MAX_FAILED: Final = 30
 """Failed runs that the list at the top has; all are below."""
@@ -56,7 +56,7 @@ def _title(summary: Summary) -> str:
     count = len(summary.records)
     good = sum(record.good for record in summary.records)
     what = "1 notebook run" if count == 1 else f"{count} notebook runs"
-    return f"{what}, all well" if good == count else f"{what}, {count - good} not well"
+    return f"{what}, all ok" if good == count else f"{what}, {count - good} not ok"
 
 
 def _head(summary: Summary, title: str) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _failed(summary: Summary) -> Iterator[str]:
     failed = [(number, record) for number, record in enumerate(summary.records, 1) if not record.good]
     if not failed:
         return
-    yield '<h2>Not well</h2>\n<ul class="failed">\n'
+    yield '<h2>Not ok</h2>\n<ul class="failed">\n'
     for number, record in failed[:MAX_FAILED]:
         yield (
             f'<li><a href="#run-{number}">{_text(_name(record))}</a>: '
@@ -103,7 +103,7 @@ def _cut(sentence: str) -> str:
 def _filter(summary: Summary) -> Iterator[str]:
     good = sum(record.good for record in summary.records)
     choices = {"all": len(summary.records), "bad": len(summary.records) - good, "good": good}
-    words = {"all": "All", "bad": "Not well", "good": "Well"}
+    words = {"all": "All", "bad": "Not ok", "good": "Ok"}
     yield '<div class="filter">\n'
     for name, count in choices.items():
         checked = " checked" if name == "all" else ""
@@ -137,7 +137,8 @@ def _words(record: Record, page: Path) -> Iterator[str]:
     job = record.job
     yield f'<span class="name">{_text(readable(job.notebook))}</span>'
     yield f' <span class="label">{_text(job.label)}</span>\n' if job.label else "\n"
-    yield f'<p class="said">{_text(record.sentence)}</p>\n'
+    if not record.good:  # the status says the same
+        yield f'<p class="said">{_text(record.sentence)}</p>\n'
     for failure in record.failures:
         yield f'<p class="said">Tried again after: {_text(failure)}</p>\n'
     yield f'<p class="links"><a href="{html.escape(link(job.output, page))}">result</a>'
@@ -149,6 +150,10 @@ def _times(record: Record, summary: Summary) -> Iterator[str]:
     if record.started is not None:
         yield f" · <b>{_text(_seconds(record.duration))}</b>"
         yield from _bar(record, summary)
+    used = [] if record.cpu_seconds is None else [f"{_seconds(record.cpu_seconds)} CPU"]
+    used += [] if record.peak_memory is None else [format_size(record.peak_memory)]
+    if used:
+        yield f'<span class="used">{_text(", ".join(used))}</span>'
     yield "</div>\n"
 
 

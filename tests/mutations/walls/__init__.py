@@ -2,6 +2,7 @@
 
 from tests.mutations.walls import (
     audit,
+    batches,
     browser,
     bubblewrap,
     calls,
@@ -35,6 +36,7 @@ SECTIONS = (
     *browser.SECTIONS,
     *audit.SECTIONS,
     *notebooks.SECTIONS,
+    *batches.SECTIONS,
     *parameters.SECTIONS,
 )
 """Title → mutations, in the order of README.md."""
