@@ -5,10 +5,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import fsspec
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from sandbox_kernel.cli.app import run_command
 from tests.cli.conftest import PROGRAM, Run
 
 Notebook = Callable[..., Path]
@@ -97,6 +99,28 @@ def test_addresses_of_files(sandbox_kernel: Run, tagged: Path) -> None:
     done = sandbox_kernel("run", *words, "--prepare-only")
     assert done.returncode == 0, done.stderr
     assert injected("out-5.ipynb") == "# Parameters\nalpha = 5\n"
+
+
+def test_places_elsewhere(tagged: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Notebook, script, parameters and result may be in a store; a folder there takes the notebook's name."""
+    store = fsspec.filesystem("memory")
+    store.pipe({"/in/a-1.ipynb": tagged.read_bytes(), "/in/job.py": b"n = 1", "/in/p.yaml": b"alpha: 8"})
+    prepare = ["--prepare-only", "-f", "memory://in/p.yaml", "-p", "n", "1"]
+    try:
+        for notebook, output in (
+            ("a-{n}.ipynb", "memory://out/"),
+            ("job.py", "memory://out/"),
+            ("job.py", "-"),
+        ):
+            assert run_command(["run", f"memory://in/{notebook}", output, *prepare]) == 0
+        assert sorted(store.ls("/out", detail=False)) == ["/out/a-1.ipynb", "/out/job.ipynb"]
+        cell = nbformat.reads(store.cat("/out/a-1.ipynb"), 4).cells[1]
+        assert cell.source == "# Parameters\nalpha = 8\nn = 1\n"
+    finally:
+        store.store.clear()
+    said = capsys.readouterr()
+    assert "prepared, not run → memory://out/a-1.ipynb" in said.err
+    assert nbformat.reads(said.out, 4).metadata.papermill.output_path == "-"
 
 
 def test_paths_as_parameters(sandbox_kernel: Run, tagged: Path) -> None:
