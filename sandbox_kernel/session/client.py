@@ -27,7 +27,7 @@ class CodeClient(CellClient):
         notebook = _node(cells=[], metadata=_node())
         super().__init__(notebook, heard=lambda *_: None, allow_errors=True, record_timing=False)
         self.km = self._manager = manager
-        self.on_cell_error = self._failed
+        self.on_cell_executed = self._replied
         self._recorder = Recorder()
 
     async def begin(self, directory: Path | None) -> None:
@@ -72,11 +72,13 @@ class CodeClient(CellClient):
             self.kc = None
         await self._manager.end()
 
-    def _failed(self, execute_reply: dict[str, Any], **_: Any) -> None:
-        """Take an error from the reply: the one among the outputs may have been cut off with them."""
-        if self._recorder.error is None:
-            with suppress(*MALFORMED):
-                self._recorder.fail(execute_reply["content"])
+    def _replied(self, execute_reply: dict[str, Any], **_: Any) -> None:
+        """Take from the reply what is not among the outputs: `exit()`, or an error cut off with them."""
+        content = execute_reply["content"]
+        with suppress(*MALFORMED):
+            if content["status"] == "error" and self._recorder.error is None:
+                self._recorder.fail(content)
+            self._recorder.exits = any(one["source"] == "ask_exit" for one in content.get("payload") or ())
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> None:  # noqa: ARG002
         """Take one message in: into the recorder."""

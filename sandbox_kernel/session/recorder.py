@@ -30,6 +30,8 @@ class Recorder:
     def __init__(self, heard: Callable[[Output], None] | None = None, limit: int = KEPT) -> None:
         self.error: CodeError | None = None
         self.count: int | None = None
+        self.exits = False
+        """Whether the code asks that its kernel be ended, as `exit()` does."""
         self.dropped = 0
         """Characters that were not kept."""
         self._heard = heard or (lambda _: None)

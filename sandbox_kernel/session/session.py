@@ -285,6 +285,9 @@ class Session:
         if said := client.verdicts[verdicts:]:
             return Ending.from_kind(*said[0])
         error = call.recorder.error
+        if error is None and call.recorder.exits:  # the kernel would be gone a moment later
+            self._ended = Ending(Outcome.DIED, "The code has ended its session, with exit() or quit().")
+            return self._ended
         if error is None:
             return Ending(Outcome.OK, "")
         if error.name in KILLERS and await client.death(EXPLAIN_SECONDS):

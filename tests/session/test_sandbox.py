@@ -174,6 +174,19 @@ def test_a_death(shared: Sandbox, end: str) -> None:
     shared.reset()
 
 
+@pytest.mark.parametrize("word", ["exit()", "quit()"])
+def test_exit(shared: Sandbox, word: str) -> None:
+    """Code that ends its session has ended it, and the next call hears of it."""
+    result = shared.run(f"print('x')\n{word}")
+    assert (result.outcome, result.stdout) == (Outcome.DIED, "x\n")
+    assert "exit()" in result.cause
+    assert shared.run("1").outcome is Outcome.DIED
+    shared.reset()
+    ended = shared.run("import sys; sys.exit(3)")
+    assert (ended.outcome, ended.cause) == (Outcome.ERROR, "The code raised SystemExit: 3")
+    assert shared.run("1").ok
+
+
 def test_reset_and_close_end_what_runs(shared: Sandbox) -> None:
     """Neither waits for the code that runs; whoever waits for that is told."""
     ended = []
