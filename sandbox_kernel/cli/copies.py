@@ -4,22 +4,26 @@ They are opened before the run and written as it goes on, as a shell's `>` would
 prints goes there as it is; who looks at the file on a terminal sees what the cell wanted seen.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Final, TextIO
+from typing import BinaryIO, Final
 
 from nbformat import NotebookNode
 
 from sandbox_kernel.errors import NotebookError
 
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+"""As for a shell's `>`; appending lets both streams go into one file."""
+
 
 class Copies:
     """Open files, by the stream that they take."""
 
-    def __init__(self, files: Mapping[str, TextIO]) -> None:
+    def __init__(self, files: Mapping[str, BinaryIO]) -> None:
         self._files = dict(files)
         self.failures: list[str] = []
-        """Sentences on files that take no more; the run goes on without them."""
+        """Sentences on files that took no more; the run went on without them."""
 
     def take(self, output: NotebookNode) -> None:
         """Write down what an output prints, if it does."""
@@ -27,12 +31,13 @@ class Copies:
         file = self._files.get(name) if output.output_type == "stream" else None
         if file is None:
             return
+        left = memoryview(str(output.text).encode("utf-8", "replace"))
         try:
-            file.write(str(output.text))
-            file.flush()
+            while left:
+                left = left[file.write(left) :]
         except OSError as error:
             self.failures.append(
-                f"--{name}-file {file.name}: {error.strerror}; what cells print is not there."
+                f"--{name}-file took no more: {error.strerror}. The executed notebook has it all."
             )
             del self._files[name]
 
@@ -55,8 +60,8 @@ def copies(stdout: str | None, stderr: str | None) -> Iterator[Copies]:
         yield Copies(files)
 
 
-def _open(name: str) -> TextIO:
+def _open(name: str) -> BinaryIO:
     try:
-        return open(name, "w", encoding="utf-8", errors="replace", newline="")  # noqa: PTH123
+        return os.fdopen(os.open(name, _FLAGS, 0o666), "wb", buffering=0)
     except OSError as error:
         raise NotebookError(f"cannot write {name}: {error.strerror}.") from error

@@ -65,8 +65,7 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
         screen.warned(sentence)
     if asked.habits.prepare_only:
         return save_only(nb, where)
-    with copies(asked.habits.stdout_file, asked.habits.stderr_file) as screen.copies:
-        return _run(nb, where, asked, settings, screen)
+    return _run(nb, where, asked, settings, screen)
 
 
 def check_language(language: str, where: Places) -> None:
@@ -97,8 +96,11 @@ def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, s
     if asked.kernel is None and not asked.quiet:
         _remark_on_kernel(screen, nb)
     job = NotebookRun(nb, where.destination, options, screen)
-    with policy_options.naming_options(settings), screen.watching():
+    files = copies(asked.habits.stdout_file, asked.habits.stderr_file)
+    with files as screen.copies, policy_options.naming_options(settings), screen.watching():
         result = asyncio.run(_execute(job))
+    for sentence in screen.copies.failures:
+        screen.warned(sentence)
     if where.target is None:
         sys.stdout.write(to_text(papermill.marked(for_saving(nb))))
     _summarise(screen, nb, where, result)
