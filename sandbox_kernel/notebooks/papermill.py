@@ -24,10 +24,12 @@ _ANCHOR: Final = "papermill-error-cell"
 
 
 def prepare(nb: NotebookNode, source: str, target: str) -> None:
-    """Remove what an earlier run has noted; note whence and whither this one goes."""
+    """Remove what an earlier run has noted, but for its outputs; note whence and whither this one goes."""
+    nb.metadata.pop(RUN_KEY, None)
     nb.cells = [cell for cell in nb.cells if not is_marker(cell)]
     for cell in nb.cells:
-        cell.metadata.pop(KEY, None)
+        for key in (KEY, RUN_KEY):
+            cell.metadata.pop(key, None)
     nb.metadata[KEY] = {
         "default_parameters": {},
         "environment_variables": {},

@@ -68,7 +68,8 @@ def test_failed() -> None:
     assert len(nb.cells) == 4
     papermill.prepare(saved, "b.ipynb", "c.ipynb")
     assert [cell.source for cell in saved.cells] == ["1", "", "2", "3"]
-    assert not any(papermill.KEY in cell.metadata for cell in saved.cells)
+    assert not any({papermill.KEY, RUN_KEY} & cell.metadata.keys() for cell in saved.cells)
+    assert RUN_KEY not in saved.metadata
 
 
 def test_older_formats() -> None:
