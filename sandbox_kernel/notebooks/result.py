@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from nbformat import NotebookNode
+
 from sandbox_kernel import __version__
 from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.notebooks.artifacts import Artifact
@@ -140,6 +142,8 @@ class Result:
     """Of what was to run, as `document.input_digest` has it: whatever an earlier run has left."""
     output_sha256: str = ""
     """Of the executed notebook as it was saved last, or would have been."""
+    notebook: NotebookNode = field(default_factory=NotebookNode, compare=False, repr=False)
+    """The executed notebook, with its outputs as they are saved; no part of `to_json`."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Where the results come from (engine, image, policy and its digest, …), as the provisioner says it."""
 

@@ -14,6 +14,7 @@ Rules:
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,15 +35,19 @@ from sandbox_kernel.notebooks.document import (
     cell_outcome,
     code_cells,
     code_digest,
+    for_saving,
     forget_earlier_run,
     input_digest,
     tells,
 )
 from sandbox_kernel.notebooks.options import DEFAULT_KERNEL, Clock, RunOptions
 from sandbox_kernel.notebooks.outputs import notice
+from sandbox_kernel.notebooks.parameters import parameterize
 from sandbox_kernel.notebooks.progress import Cell, Progress
 from sandbox_kernel.notebooks.result import CellRecord, Ending, Outcome, Result
 from sandbox_kernel.notebooks.saving import Saver
+from sandbox_kernel.notebooks.script import parse_script
+from sandbox_kernel.notebooks.sources import read_source
 from sandbox_kernel.notebooks.specs import settings_of
 from sandbox_kernel.notebooks.transfer import KernelFiles
 
@@ -55,19 +60,30 @@ UNREAD_SECONDS = 5.0
 
 
 async def run_notebook(
-    nb: NotebookNode,
-    target: Path | Destination | None,
+    source: NotebookNode | Path | str,
+    target: Path | Destination | None = None,
     options: RunOptions | None = None,
     progress: Progress | None = None,
+    *,
+    parameters: Mapping[str, object] | None = None,
 ) -> Result:
-    """Run the notebook and save it to `target`, if there is one; return how it ended.
+    """Run a notebook and save it to `target`, if there is one; return how it ended, and what it is by then.
 
-    The notebook is changed in place. When the calling task is cancelled it is saved all the same,
-    its kernel is gone, and then `CancelledError` is raised.
+    When the calling task is cancelled it is saved all the same, its kernel is gone, and then
+    `CancelledError` is raised.
 
-    :raises NotebookError: there is no such kernel, or the target cannot be written; nothing was run.
+    :param source: a notebook, which is changed in place; the file of a notebook or Python script, which is
+        not; or a script's text, with cells where `# %%` divides it.
+    :param parameters: set in a cell after the one that is tagged `parameters`, or before all others.
+    :raises NotebookError: the source cannot be read, a parameter cannot be written, there is no such kernel,
+        or the target cannot be written; nothing was run.
     :raises SandboxError: the sandbox was refused before anything ran (its policy, its engine).
     """
+    nb = parse_script(source) if isinstance(source, str) else source
+    nb = read_source(nb) if isinstance(nb, Path) else nb
+    progress = progress or Progress()
+    for sentence in parameterize(nb, parameters or {}):
+        progress.warned(sentence)
     return await NotebookRun(nb, target, options, progress).execute()
 
 
@@ -144,6 +160,7 @@ class NotebookRun:
             cpu_seconds=usage.cpu_seconds,
             peak_memory=usage.peak_memory,
             output_sha256=self._saver.digest,
+            notebook=for_saving(self.nb),
         )
 
     async def _ending(self) -> Ending:

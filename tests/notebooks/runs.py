@@ -24,6 +24,7 @@ class Watcher(Progress):
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
         self.printed = ""
+        self.warnings: list[str] = []
         self._news = asyncio.Event()
 
     def kernel_ready(self, seconds: float, wall: str | None) -> None:
@@ -38,6 +39,9 @@ class Watcher(Progress):
 
     def cell_finished(self, cell: Cell, outcome: Outcome, seconds: float) -> None:
         self.events.append(("finished", cell.number, str(outcome)))
+
+    def warned(self, sentence: str) -> None:
+        self.warnings.append(sentence)
 
     async def said(self, text: str) -> None:
         async with asyncio.timeout(30):

@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from sandbox_kernel.errors import NotebookError, PolicyError, SandboxError
-from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome, Result, RunOptions, run_notebook
+from sandbox_kernel.notebooks import (
+    DEFAULT_KERNEL,
+    Outcome,
+    Result,
+    RunOptions,
+    run_notebook,
+    write_notebook,
+)
+from sandbox_kernel.notebooks.script import parse_script
 from sandbox_kernel.policy import Policy
-from tests.notebooks.runs import PLAIN, notebook, run, saved
+from tests.notebooks.runs import PLAIN, Watcher, notebook, run, saved, text_of
 
 MiB = 1 << 20
 
@@ -102,6 +110,34 @@ async def test_what_a_result_says(target: Path) -> None:
     assert told["provenance"]["policy_sha256"].startswith("sha256:")
     stored = saved(target).metadata.sandbox_kernel
     assert (stored.input_sha256, stored.provenance.engine) == (result.input_sha256, "bubblewrap")
+
+
+SCRIPT = """# %% tags=["parameters"]
+year = 2025
+region = "north"
+
+# %%
+print(region, year)
+"""
+
+
+@pytest.mark.parametrize("kind", ["text", "script", "notebook file", "notebook"])
+async def test_what_can_be_run(tmp_path: Path, kind: str) -> None:
+    """Scripts and notebooks, as values and in files, are run alike; files stay as they are."""
+    script, written = tmp_path / "a.py", tmp_path / "a.ipynb"
+    script.write_text(SCRIPT)
+    write_notebook(parse_script(SCRIPT), written)
+    before = script.read_bytes(), written.read_bytes()
+    sources: dict[str, Any] = {"text": SCRIPT, "script": script, "notebook file": written}
+    source = sources.get(kind, parse_script(SCRIPT))
+    options, warned = RunOptions(kernel=PLAIN), Watcher()
+    result = await run_notebook(source, None, options, warned, parameters={"year": 2026, "regoin": "south"})
+    assert [text_of(cell) for cell in result.notebook.cells] == ["", "", "north 2026\n"]
+    assert ["'regoin'" in sentence for sentence in warned.warnings] == [True]
+    assert (script.read_bytes(), written.read_bytes()) == before
+    bare = await run_notebook(sources.get(kind, parse_script(SCRIPT)), options=options)
+    assert text_of(bare.notebook.cells[-1]) == "north 2025\n"
+    assert bare.input_sha256 != result.input_sha256
 
 
 async def test_what_nobody_knows() -> None:

@@ -1,6 +1,7 @@
 """Every protection that is switched off, by what it belongs to."""
 
 from tests.mutations.walls import (
+    artifacts,
     audit,
     batches,
     browser,
@@ -36,6 +37,7 @@ SECTIONS = (
     *browser.SECTIONS,
     *audit.SECTIONS,
     *notebooks.SECTIONS,
+    *artifacts.SECTIONS,
     *batches.SECTIONS,
     *parameters.SECTIONS,
 )
