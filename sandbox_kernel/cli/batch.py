@@ -1,9 +1,6 @@
 """`sandbox-kernel run` with many notebooks: from what was asked for to one exit code."""
 
-import asyncio
 import os
-import signal
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,20 +26,19 @@ from sandbox_kernel.batches.room import at_once, too_many
 from sandbox_kernel.cli import policy_options
 from sandbox_kernel.cli.batch_options import MANIFESTS
 from sandbox_kernel.cli.batch_reports import Reports
+from sandbox_kernel.cli.batch_running import Running
 from sandbox_kernel.cli.batch_screen import BatchScreen
 from sandbox_kernel.cli.papermill_options import Habits
 from sandbox_kernel.cli.places import SUFFIXES, Places
 from sandbox_kernel.cli.preparing import language_of, prepare, read_parameters
 from sandbox_kernel.cli.running import check_language, policy_for
 from sandbox_kernel.cli.walls import beyond_reach, require_wall
-from sandbox_kernel.errors import ExitCode, NotebookError
+from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.host.memory import memory
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, RunOptions
 from sandbox_kernel.notebooks.parameters.reading import value_of
 from sandbox_kernel.notebooks.remote import Address, place
 from sandbox_kernel.policy import Policy
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +105,7 @@ def run_batch(asked: Asked, settings: Mapping[str, str]) -> int:
         screen.resumed(len(done))
     batch = Batch(plan.jobs, common, rules, screen, done)
     with reports, policy_options.naming_options(settings):
-        return _run(batch, plan, screen, reports)
+        return Running(batch, plan, policy, screen, reports).run()
 
 
 def _conditions(asked: Asked, kernel: str, policy: Policy) -> dict[str, object]:
@@ -119,7 +115,7 @@ def _conditions(asked: Asked, kernel: str, policy: Policy) -> dict[str, object]:
         "kernel": kernel,
         "policy": policy.to_dict(),
         "allow_errors": asked.allow_errors,
-        "cwd": asked.cwd,
+        "cwd": str(Path(asked.cwd).resolve()) if asked.cwd else None,
         "report_mode": habits.report_mode,
         "injected": [habits.inject_paths, habits.inject_input_path, habits.inject_output_path],
     }
@@ -135,54 +131,6 @@ def _preparing(asked: Asked) -> Callable[[NotebookNode, Job], Iterable[str]]:
         return prepare(nb, where, asked.habits, job.parameters, asked.kernel)
 
     return prepared
-
-
-def _run(batch: Batch, plan: Plan, screen: BatchScreen, reports: Reports) -> int:
-    """Run the batch; report on it however that ends."""
-    try:
-        with screen.watching():
-            asyncio.run(_until_stopped(batch, plan, screen, reports))
-    finally:
-        code = _conclude(batch, plan, screen, reports)
-    return code
-
-
-def _conclude(batch: Batch, plan: Plan, screen: BatchScreen, reports: Reports) -> int:
-    summary = batch.summary()
-    failures = reports.write(summary)
-    screen.summarise(summary, plan.output)
-    for sentence in failures:
-        screen.say(f"warning: {sentence}", "bold red")
-    return summary.exit_code or (ExitCode.USAGE if failures else ExitCode.OK)
-
-
-async def _until_stopped(batch: Batch, plan: Plan, screen: BatchScreen, reports: Reports) -> None:
-    """Run the batch. A first signal stops it; a second one does not wait for that.
-
-    Then the notebooks that run are left as they were saved last, and their sandboxes end with us.
-    """
-    loop = asyncio.get_running_loop()
-    heard: list[signal.Signals] = []
-
-    def stop(number: signal.Signals) -> None:
-        heard.append(number)
-        if len(heard) == 1:
-            batch.stop(f"Cancelled by {number.name}.", ExitCode.CANCELLED)
-            screen.say("Stopping; once more to leave at once.", "yellow")
-            return
-        screen.close()
-        code = _conclude(batch, plan, screen, reports)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop, number)
-    try:
-        await batch.run()
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
 
 
 def _plan(asked: Asked) -> Plan:

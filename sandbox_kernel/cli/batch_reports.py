@@ -1,9 +1,10 @@
 """The reports of a batch: where they go is decided and held before anything runs."""
 
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from difflib import get_close_matches
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Final, Self
 
 import click
@@ -14,6 +15,8 @@ from sandbox_kernel.batches.reports.junit import as_junit
 from sandbox_kernel.batches.reports.page import as_page
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import Destination
+from sandbox_kernel.notebooks.destination import READER_SECONDS
+from sandbox_kernel.notebooks.run import UNREAD_SECONDS
 
 _WRITERS: Final[Mapping[str, Callable[[Summary, Path], bytes]]] = {
     "html": as_page,
@@ -71,11 +74,23 @@ class Reports:
         failures = []
         for kind, destination in self._held.items():
             try:
-                for _ in destination.write(_WRITERS[kind](summary, destination.path.resolve())):
-                    pass
+                _write(destination, _WRITERS[kind](summary, destination.path.resolve()))
             except NotebookError as error:
                 failures.append(f"the {kind} report is not there: {error}")
         return failures
+
+
+def _write(destination: Destination, content: bytes) -> None:
+    """Write it, and wait a little for a pipe's reader.
+
+    :raises NotebookError: it cannot be written, or nobody reads it.
+    """
+    patience = monotonic() + UNREAD_SECONDS
+    with closing(destination.write(content)) as writing:
+        for _ in writing:
+            if monotonic() > patience:
+                raise NotebookError(destination.unread)
+            sleep(READER_SECONDS)
 
 
 def _advice(kind: str) -> str:

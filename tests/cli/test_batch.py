@@ -133,6 +133,7 @@ def test_interrupted(started: Started, notebook: Notebook, no_leftovers: Census,
     assert found["d.ipynb"] == "not run"
     assert "1 ok" in errors
     assert "stopped early: Cancelled by SIGINT." in errors
+    assert no_leftovers.settle(bury=True) == set()
 
 
 PLANT = """
