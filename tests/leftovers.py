@@ -178,5 +178,5 @@ def _directories() -> Iterator[str]:
 
 def _threads() -> Iterator[str]:
     for thread in threading.enumerate():
-        if "sandbox" in thread.name:
+        if "sandbox" in thread.name and thread.name != "sandbox-sessions":  # which stays with its process
             yield f"thread {thread.name} ({thread.ident})"

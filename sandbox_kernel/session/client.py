@@ -68,7 +68,8 @@ class CodeClient(CellClient):
     async def end(self) -> None:
         """Kill the kernel and let go of everything. Idempotent."""
         if self.kc is not None:
-            self.kc.stop_channels()
+            for channel in (self._channels.shell_channel, self._channels.iopub_channel):
+                channel.stop()  # stop_channels would open the others first
             self.kc = None
         await self._manager.end()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import zmq.asyncio
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 
@@ -70,6 +71,10 @@ class SandboxedManager(AsyncKernelManager):
                 "which builds no wall; uninstall what brought it."
             )
         await self._async_launch_kernel(command, **arguments)
+
+    def _reconcile_connection_info(self, info: KernelConnectionInfo) -> None:
+        """Take the addresses and the key, and write no file that others could connect with."""
+        self.load_connection_info(info)
 
     async def end(self) -> None:
         """Kill it, and return when nothing of it is left. Idempotent."""
