@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from sandbox_kernel.session.crossing import LIMIT, Crossing, content_of, encoded, write_to
 from sandbox_kernel.session.execution import Execution, Output
-from sandbox_kernel.session.faces import Face, checked_timeout
+from sandbox_kernel.session.faces import Face, checked_code, checked_timeout
 from sandbox_kernel.session.suspicion import believe
 
 Result = TypeVar("Result")
@@ -34,7 +34,11 @@ class AsyncSandbox(Face):
 
         :raises SandboxError: it did not come up; the message says what to do.
         """
-        await asyncio.wrap_future(self._home.submit(self._own.start()))
+        try:
+            await asyncio.wrap_future(self._home.submit(self._own.start()))
+        except BaseException:  # nobody will call __aexit__
+            self._home.submit(self._own.close())
+            raise
         return self
 
     async def __aexit__(
@@ -55,7 +59,7 @@ class AsyncSandbox(Face):
         :param on_output: called on this loop with each output as it comes, and awaited if it can be.
         :raises SandboxError: the sandbox did not come up, or is closed.
         """
-        seconds, session = checked_timeout(timeout), self._own
+        code, seconds, session = checked_code(code), checked_timeout(timeout), self._own
         if on_output is None:
             return await asyncio.wrap_future(self._home.submit(session.run(code, seconds, None)))
         loop, heard = asyncio.get_running_loop(), asyncio.Queue[Output | None]()

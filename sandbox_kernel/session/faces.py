@@ -70,6 +70,20 @@ class Face:
         return self._session
 
 
+def checked_code(code: str) -> str:
+    """Return code that can be sent.
+
+    :raises SessionError: it is no text, or none that can be written.
+    """
+    if not isinstance(code, str):
+        raise SessionError(f"The code is to be a str, and not of type {type(code).__name__}.")
+    try:
+        code.encode()
+    except UnicodeEncodeError as error:
+        raise SessionError(f"The code is no text that can be sent: {error.reason}.") from None
+    return code
+
+
 def checked_timeout(seconds: float | None) -> float | None:
     """Return a call's deadline.
 

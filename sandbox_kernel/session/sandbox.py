@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from sandbox_kernel.session.crossing import LIMIT, content_of, encoded, write_to
 from sandbox_kernel.session.execution import Execution, Output
-from sandbox_kernel.session.faces import Face, checked_timeout
+from sandbox_kernel.session.faces import Face, checked_code, checked_timeout
 from sandbox_kernel.session.suspicion import believe
 
 Result = TypeVar("Result")
@@ -42,7 +42,11 @@ class Sandbox(Face):
 
         :raises SandboxError: it did not come up; the message says what to do.
         """
-        self._wait(self._home.submit(self._own.start()))
+        try:
+            self._wait(self._home.submit(self._own.start()))
+        except BaseException:  # nobody will call __exit__
+            self._home.submit(self._own.close())
+            raise
         return self
 
     def __exit__(
@@ -63,9 +67,9 @@ class Sandbox(Face):
         :param timeout: seconds until the code is interrupted, beside the policy's `cell_timeout`; its
             state is kept if it reacts, else the sandbox is ended.
         :param on_output: called in this thread with each output as it comes; what it raises stops the code.
-        :raises SandboxError: the sandbox did not come up, or is closed.
+        :raises SandboxError: the sandbox did not come up, or is closed; an argument is unusable.
         """
-        seconds, session = checked_timeout(timeout), self._own
+        code, seconds, session = checked_code(code), checked_timeout(timeout), self._own
         if on_output is None:
             return self._wait(self._home.submit(session.run(code, seconds, None)))
         heard: SimpleQueue[Output | None] = SimpleQueue()

@@ -73,6 +73,8 @@ class Session:
         self._client: CodeClient | None = None
         self._ended: Ending | None = None
         """Why there is no kernel any more; None while there is one, and before the first."""
+        self.alive = False
+        """Whether somebody has to close it: it was started, or is about to be."""
         self._closed = False
         self._call: Call | None = None
         self._crossing: asyncio.Event | None = None
@@ -82,11 +84,6 @@ class Session:
     def __repr__(self) -> str:
         state = "running code" if self._call else "ready" if self._client else "not started"
         return "closed" if self._closed else f"ended: {self._ended.sentence}" if self._ended else state
-
-    @property
-    def alive(self) -> bool:
-        """Whether there is a kernel that somebody has to end."""
-        return self._client is not None
 
     @property
     def policy(self) -> Policy | None:
@@ -159,7 +156,7 @@ class Session:
         self._closed = True
         self._end_call(Ending(Outcome.CANCELLED, "The sandbox was closed."))
         await self._in_turn(self._let_go())
-        self._home.left(self)
+        self._gone()
 
     # In turn
 
@@ -185,16 +182,27 @@ class Session:
         if self._closed:
             raise SessionError("This sandbox is closed; make another.")
         if self._client is None and self._ended is None:
-            self._home.entered(self)
-            client = CodeClient(SandboxedManager(self._settings, self._home.context))
-            try:
-                await client.begin(self._directory)
-            except PolicyError as error:
-                raise in_callers_words(error, DEFAULT_KERNEL) from error
-            self._client = client
+            self._client = await self._begun()
         if self._client is not None and (death := await self._client.death()):
             await self._end(Ending.from_kind(death.kind, death.sentence))
         return self._client
+
+    async def _begun(self) -> CodeClient:
+        self._home.entered(self)
+        self.alive = True
+        client = CodeClient(SandboxedManager(self._settings, self._home.context))
+        try:
+            await client.begin(self._directory)
+        except BaseException as error:
+            self._gone()
+            if isinstance(error, PolicyError):
+                raise in_callers_words(error, DEFAULT_KERNEL) from error
+            raise
+        return client
+
+    def _gone(self) -> None:
+        self._home.left(self)
+        self.alive = False
 
     async def _crossed(self, act: Callable[[Crossing], Awaitable[Result]], given_up: asyncio.Event) -> Result:
         client = await self._started()

@@ -9,6 +9,7 @@ import pytest
 from sandbox_kernel import AsyncSandbox, Sandbox
 from sandbox_kernel.errors import TransferError
 from sandbox_kernel.session import Outcome, Output
+from tests.leftovers import Census
 
 ENDLESS = "try:\n    print('begun', flush=True)\n    while True: pass\nfinally: stopped = True"
 
@@ -121,3 +122,15 @@ async def test_sandboxes_of_different_policies() -> None:
     for thread in threads:
         await asyncio.to_thread(thread.join, 60)
     assert sorted(found) == [("256m", "ok", 256, "default"), ("320m", "timeout", 320, "strict")]
+
+
+async def test_a_cancelled_start(no_leftovers: Census) -> None:
+    """A start that nobody waits for any more leaves nothing."""
+    sandbox = AsyncSandbox(memory="256m")
+    start = asyncio.create_task(sandbox.__aenter__())
+    await asyncio.sleep(0.05)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    await sandbox.close()
+    assert "closed" in repr(sandbox)

@@ -232,3 +232,22 @@ def test_unusable_timeouts(shared: Sandbox, timeout: object) -> None:
     """A deadline is a number of seconds, or none."""
     with pytest.raises(SessionError, match="timeout="):
         shared.run("1", timeout=timeout)
+
+
+@pytest.mark.parametrize("code", [None, b"1", "'\ud800'"])
+def test_unusable_code(shared: Sandbox, code: object) -> None:
+    """What is no text is not sent."""
+    with pytest.raises(SessionError, match="The code is"):
+        shared.run(code)
+
+
+def test_limits() -> None:
+    """Code over the limit is refused, output over it is cut and said to be; the sandbox goes on."""
+    with Sandbox("strict", memory="256m", cell_timeout="30s") as sandbox:
+        refused = sandbox.run("#" * 200_000)
+        assert refused.outcome is Outcome.LIMIT
+        assert "allows 100 KiB" in refused.cause
+        cut = sandbox.run("print('x' * 3_000_000)")
+        assert cut.ok
+        assert "2.9 MiB" in cut.truncated
+        assert sandbox.run("1").value == "1"
