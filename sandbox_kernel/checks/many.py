@@ -8,6 +8,7 @@ from pathlib import Path
 from sandbox_kernel.checks.grading import grade
 from sandbox_kernel.checks.suite import Suite
 from sandbox_kernel.checks.verdicts import Graded, all_failed
+from sandbox_kernel.errors import SandboxError
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.session import Outcome
 
@@ -40,7 +41,12 @@ async def grade_all(
 
     async def work() -> None:
         for number, entry in waiting:
-            results[number] = await grade(entry.path, suite, policy, entry.name)
+            try:
+                results[number] = await grade(entry.path, suite, policy, entry.name)
+            except SandboxError as error:
+                if not results:  # as it will be for all of them
+                    raise
+                results[number] = _not_run(entry, suite, Outcome.LOST, str(error).rstrip("."))
             heard(results[number])
 
     try:
@@ -51,14 +57,16 @@ async def grade_all(
         pass
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from None
-    return [results.get(number) or _cancelled(entry, suite) for number, entry in enumerate(entries)]
+    return [
+        results.get(number) or _not_run(entry, suite, Outcome.CANCELLED, "checking was cancelled")
+        for number, entry in enumerate(entries)
+    ]
 
 
-def _cancelled(entry: Entry, suite: Suite) -> Graded:
-    cause = "checking was cancelled"
+def _not_run(entry: Entry, suite: Suite, outcome: Outcome, cause: str) -> Graded:
     return Graded(
         submission=entry.name,
-        outcome=Outcome.CANCELLED,
+        outcome=outcome,
         cause=cause,
         verdicts=all_failed(suite, cause),
         was_run=False,

@@ -24,6 +24,11 @@ ENDLESS: list = []
 ENDLESS.append(ENDLESS)
 
 
+def named(value: object) -> str | None:
+    """Return what a case is called: not all of what is too large to be shown."""
+    return repr(value)[:30] if isinstance(value, int | str) else None
+
+
 @pytest.mark.parametrize(
     ("value", "form", "of", "shown"),
     [
@@ -59,6 +64,7 @@ ENDLESS.append(ENDLESS)
         ("x" * 50_000, "cut", "str", "a value of type str, size 50000"),
         ([0] * 20_000, "sequence", "list", "a value of type list, size 20000"),
     ],
+    ids=named,
 )  # fmt: skip
 def test_plain_values(value: object, form: str, of: str, shown: str | None) -> None:
     """What is plain is described whole, by its exact type; what is too large by its size."""
@@ -175,6 +181,17 @@ def test_answers_that_are_none(node: object) -> None:
         read_value(node)
 
 
+def test_long_numbers() -> None:
+    """A number that takes long to be read is none, however it is written."""
+    for of, text in (
+        ("int", "9" * 1400),
+        ("float", "0." + "9" * 1400),
+        ("decimal.Decimal", "9" * 1400 + ".0"),
+    ):
+        with pytest.raises(AnswerError):
+            read_value(["number", of, text])
+
+
 def test_answers_without_a_bottom() -> None:
     """So is what goes on below every value that we describe."""
     node: object = ["none", "NoneType"]
@@ -248,6 +265,7 @@ def test_equal(expected: object, value: object) -> None:
         ([0] * 5, [0] * 20_000, f"x is a value of type list, size 20000, {TOO_LARGE}"),
         (1 << 5000, 1 << 5000, f"x is a value of type int, size 5001, {TOO_LARGE}"),
     ],
+    ids=named,
 )  # fmt: skip
 def test_different(expected: object, value: object, sentence: str) -> None:
     """A difference is told by its place and the submission's own value, never by the expected one."""

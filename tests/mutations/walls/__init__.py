@@ -7,6 +7,7 @@ from tests.mutations.walls import (
     browser,
     bubblewrap,
     calls,
+    checks,
     docker,
     guard,
     guest,
@@ -40,6 +41,7 @@ SECTIONS = (
     *artifacts.SECTIONS,
     *batches.SECTIONS,
     *parameters.SECTIONS,
+    *checks.SECTIONS,
 )
 """Title → mutations, in the order of README.md."""
 
