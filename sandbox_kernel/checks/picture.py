@@ -10,8 +10,8 @@ import zlib
 from dataclasses import dataclass
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MAX_PIXELS = 16_000_000
-"""Of a picture that is looked at: five times what a figure has at 300 dots per inch."""
+MAX_UNPACKED = 64 << 20
+"""Bytes of pixels of a picture that is looked at: five times those of a figure at 300 dots per inch."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _WANTED = 1 << 16
 """Bytes that are unpacked at a time."""
@@ -36,10 +36,10 @@ def read_png(content: bytes) -> Picture | str:
         return "it is a PNG that is broken or cut off"
     width, height, bits, colour, packing, _, interlaced = struct.unpack(">IIBBBBB", parts[0][1])
     known = colour in _CHANNELS and bits in (1, 2, 4, 8, 16) and not packing
-    if not known or not 0 < width * height <= MAX_PIXELS:
+    pixel = max(1, bits * _CHANNELS.get(colour, 1) // 8)
+    row = 1 + (width * bits * _CHANNELS.get(colour, 1) + 7) // 8
+    if not known or not width or not height or row * height > MAX_UNPACKED:
         return "it is a PNG of an impossible size or kind"
-    pixel = max(1, bits * _CHANNELS[colour] // 8)
-    row = 1 + (width * bits * _CHANNELS[colour] + 7) // 8
     data = b"".join(part for name, part in parts if name == b"IDAT")
     looked = _look(data, row, pixel, row * height)
     if looked is None or (looked[0] != row * height and not interlaced):

@@ -15,6 +15,8 @@ Stream = Literal["stdout", "stderr", "results", "all"]
 STREAMS: tuple[str, ...] = get_args(Stream)
 
 NO_CELL = "there is no such cell"
+MOST_PICTURES = 32
+"""That a check looks at: more than a notebook shows, few enough that bombs among them take seconds."""
 
 
 def read_expectation(fields: Fields) -> Expectation:
@@ -99,6 +101,8 @@ class Figure(Condition):
     def read(cls, fields: Fields) -> Self:
         """Return what was written. :raises ChecksError: it is not usable."""
         least = fields.whole("count", 1, least=1)
+        if least > MOST_PICTURES:
+            raise fields.refuse(f"'count' is {least}; a check looks at the first {MOST_PICTURES} pictures.")
         width, height = (fields.whole(f"min_{side}", 50, least=1) for side in ("width", "height"))
         return cls(least, width, height, Place.read(fields))
 
@@ -117,7 +121,8 @@ class Figure(Condition):
         cells = self.place.among(evidence.cells)
         if not cells:
             return NO_CELL
-        flaws = [self._flaw(picture) for cell in cells for picture in cell.pictures]
+        pictures = [picture for cell in cells for picture in cell.pictures]
+        flaws = [self._flaw(picture) for picture in pictures[:MOST_PICTURES]]
         good = flaws.count(None)
         if good >= self.least:
             return None
