@@ -7,7 +7,7 @@ many and as large as is allowed; everything else is left out, and said to be.
 import hashlib
 import unicodedata
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -30,6 +30,9 @@ MAX_BYTES: Final = 1 << 30
 
 MAX_NAME: Final = 1024
 """Bytes of an artifact's path: with a folder before it, still less than the 4096 that a system takes."""
+
+MAX_PARTS: Final = 33
+"""Parts of it: as deep as is looked into. A thousand lies do not make a million folders."""
 
 MAX_PART: Final = 255
 """Bytes of one part of it, as file systems have it."""
@@ -112,13 +115,17 @@ class Harvest:
         except TransferError as error:
             raise NotebookError(f"no artifacts can be collected of kernel {kernel!r}: {error}") from error
 
-    async def bring_in(self, files: KernelFiles) -> None:
+    async def bring_in(self, files: KernelFiles, *, tidy: bool) -> None:
         """Bring out what is there; the kernel must be idle.
 
-        :raises NotebookError: what was taken cannot be written to its place.
+        :param tidy: remove the folder, which else goes with its sandbox.
         """
-        if self._shelf is not None:
-            self.collected = await collect(files, self._folder, self._shelf, seconds=SECONDS)
+        if self._shelf is None:
+            return
+        self.collected = await collect(files, self._folder, self._shelf, seconds=SECONDS)
+        if tidy:
+            with suppress(TransferError):  # the artifacts are there, which is what counts
+                await files.remove(self._folder)
 
     def give_up(self, why: str) -> None:
         """Note why there is none; nothing where nobody wants any, or all is done."""
@@ -129,9 +136,8 @@ class Harvest:
 async def collect(files: KernelFiles, folder: str, place: Shelf, *, seconds: float) -> Collected:
     """Bring out what is in that folder of an idle kernel, as far as `seconds` go.
 
-    What cannot be taken is left out with a sentence; what was taken stays, whatever comes after it.
-
-    :raises NotebookError: what was taken cannot be written to its place.
+    What cannot be taken, or not be put into its place, is left out with a sentence; what was taken stays,
+    whatever comes after it.
     """
     taken: list[Artifact] = []
     notes = _Notes()
@@ -148,7 +154,10 @@ async def collect(files: KernelFiles, folder: str, place: Shelf, *, seconds: flo
                 notes.add(f"{entry.name} was left out: {getattr(error, 'strerror', None) or error}")
     except TransferError as error:
         notes.add(f"The artifacts could not be listed: {error}")
-    place.finish()
+    try:
+        place.finish()
+    except NotebookError as error:
+        return Collected((), (f"The artifacts were lost: {error}", *notes.sentences))
     return Collected(tuple(taken), notes.sentences)
 
 
@@ -214,7 +223,11 @@ def fault_of(name: str) -> str | None:
         return "does not lead to a file below"
     if "\\" in name or any(unicodedata.category(letter) in _STRANGE for letter in name):
         return "has characters that names should not have"
-    if len(encoded) > MAX_NAME or any(len(part.encode()) > MAX_PART for part in parts):
+    if (
+        len(encoded) > MAX_NAME
+        or len(parts) > MAX_PARTS
+        or any(len(part.encode()) > MAX_PART for part in parts)
+    ):
         return "is too long"
     return None
 

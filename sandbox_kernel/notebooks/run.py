@@ -190,7 +190,7 @@ class NotebookRun:
         elif self._busy:
             self._harvest.give_up(NOT_IDLE)
         else:
-            await self._harvest.bring_in(KernelFiles(self._client.ask))
+            await self._harvest.bring_in(KernelFiles(self._client.ask), tidy=self._client.wall is None)
         for sentence in self._harvest.collected.left_out:
             self._progress.warned(sentence)
 

@@ -219,7 +219,7 @@ async def test_names_of_a_lying_kernel(directory: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     ["", ".", "..", "/", "/a", "a/", "a//b", "a/./b", "../a", "a/../b", "a\\b", "a\0", "a\n", "a\x7f",
-     "a\u202e", "a\u2028", "\ud800", "a" * 256, "/".join("a" * 600)],
+     "a\u202e", "a\u2028", "\ud800", "a" * 256, "/".join("a" * 34)],
 )  # fmt: skip
 def test_names_that_are_refused(name: str) -> None:
     """A name that leads elsewhere, that no file system takes, or that deceives its reader has a fault."""
@@ -322,6 +322,30 @@ async def test_places_that_cannot_be(directory: Path, name: str) -> None:
     with pytest.raises(NotebookError, match="cannot"):
         await harvest(directory / name, f"open({str(ran)!r}, 'w')", kernel=PLAIN)
     assert not ran.exists()
+
+
+async def test_a_zip_that_cannot_be_written(directory: Path) -> None:
+    """A disk that is full at the end loses the artifacts, which is said: not the run."""
+    place = directory / "a" / "out.zip"
+    place.parent.mkdir()
+    watcher = Watcher()
+    options = RunOptions(directory=directory, artifacts=place)
+    job = NotebookRun(notebook(MAKE + "(here / 'a').touch()\nprint('left')"), None, options, watcher)
+    running = asyncio.create_task(job.execute())
+    await watcher.said("left")
+    place.parent.rmdir()
+    result = await running
+    assert (result.outcome, result.artifacts) == (Outcome.OK, ())
+    assert result.left_out[0].startswith("The artifacts were lost: cannot write ")
+    assert watcher.warnings == list(result.left_out)
+
+
+async def test_a_kernel_without_a_wall(directory: Path) -> None:
+    """Where the folder would stay on the host, it is removed when its files have been taken."""
+    code = MAKE + "(here / 'a').touch()\n(here / 'where').write_text(str(here))"
+    result = await harvest(directory / "out", code, kernel=PLAIN)
+    assert sorted(one.name for one in result.artifacts) == ["a", "where"]
+    assert not Path((directory / "out" / "where").read_text()).exists()
 
 
 async def test_kernels_that_cannot(directory: Path) -> None:
