@@ -1,19 +1,19 @@
 """What a batch looks like: on a terminal live lines of what runs, everywhere else one line for each end."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from rich import box
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from sandbox_kernel.batches import Job, Left, Record, Summary, Watcher
 from sandbox_kernel.cli.escape import plain
+from sandbox_kernel.cli.screen import Terminal, title
 from sandbox_kernel.notebooks import Cell, Outcome
 from sandbox_kernel.policy import format_seconds
 
@@ -36,7 +36,7 @@ class BatchScreen(Watcher):
 
     def __init__(self, total: int, *, quiet: bool) -> None:
         """Note how many runs there are to be."""
-        self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._console = Terminal()
         self._total = total
         self._quiet = quiet
         self._over = 0
@@ -57,13 +57,14 @@ class BatchScreen(Watcher):
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[cell]}", markup=False, style="dim"),
         )
         live = Progress(
             *columns, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False
         )
         with live:
             self._live = live
-            self._whole = live.add_task("all", total=self._total, completed=self._over)
+            self._whole = live.add_task("all", total=self._total, completed=self._over, cell="")
             try:
                 yield
             finally:
@@ -78,12 +79,13 @@ class BatchScreen(Watcher):
     def begun(self, job: Job) -> None:
         """Give it a line, while there is room."""
         if self._live is not None and job.output not in self._lines and len(self._lines) < SHOWN:
-            self._lines[job.output] = self._live.add_task(f"  {_short(job.name)}", total=None)
+            self._lines[job.output] = self._live.add_task(f"  {_short(job.name)}", total=None, cell="")
 
     def cell_started(self, job: Job, cell: Cell) -> None:
         """Show how far it is."""
         if self._live is not None and job.output in self._lines:
-            self._live.update(self._lines[job.output], total=cell.total, completed=cell.number - 1)
+            line = self._lines[job.output]
+            self._live.update(line, total=cell.total, completed=cell.number - 1, cell=title(cell)[:40])
 
     def warned(self, job: Job, sentence: str) -> None:
         """Say it, also when quiet; of each notebook once, however often it runs."""

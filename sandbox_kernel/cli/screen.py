@@ -27,11 +27,22 @@ _OTHER_MARK = ("■", "yellow")
 _LIMIT = re.compile(r"\('(\w+)'\)")
 
 
+class Terminal(Console):
+    """Standard error, for people. It falls silent when its reader has gone; rich would end the program."""
+
+    def __init__(self) -> None:
+        super().__init__(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """Go on without a reader."""
+        self.quiet = True
+
+
 class Screen(Progress):
     """Shows a run: `with screen: …`."""
 
     def __init__(self, *, log_output: bool, quiet: bool) -> None:
-        self._console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._console = Terminal()
         self._log_output = log_output
         self.copies = NO_COPIES
         """Files that take what cells print, as it comes."""
@@ -77,9 +88,9 @@ class Screen(Progress):
 
     def cell_started(self, cell: Cell) -> None:
         """Show what runs."""
-        self._update(total=cell.total, completed=cell.number - 1, description=_title(cell))
+        self._update(total=cell.total, completed=cell.number - 1, description=title(cell))
         if self._log_output and self._live is None:
-            self._say(Text(f"{_count(cell)} {_title(cell)}", style="dim"))
+            self._say(Text(f"{_count(cell)} {title(cell)}", style="dim"))
 
     def cell_output(self, cell: Cell, output: NotebookNode) -> None:  # noqa: ARG002
         """Print it, and write it down, if that was asked for."""
@@ -100,7 +111,7 @@ class Screen(Progress):
         self._update(completed=cell.number)
         mark, style = _MARKS.get(outcome, _OTHER_MARK)
         line = Text(f"{_count(cell)} ") + Text(mark, style=style)
-        self._say(line + Text(f" {seconds:6.1f} s  {_title(cell)}"))
+        self._say(line + Text(f" {seconds:6.1f} s  {title(cell)}"))
 
     def cell_lost(self, cell: Cell, what: str) -> None:
         """Say so, with the option in place of the limit's name: nobody sees it in the terminal else."""
@@ -166,12 +177,12 @@ def _count(cell: Cell) -> str:
     return f"[{cell.number:>{len(str(cell.total))}}/{cell.total}]"
 
 
-def _title(cell: Cell) -> str:
+def title(cell: Cell) -> str:
     """Return the cell's first line that says something."""
     lines = [line.strip() for line in cell.source.splitlines()]
     telling = [line for line in lines if line and not line.startswith(("#", "%"))]
-    title = plain((telling or [line for line in lines if line] or [""])[0])
-    return title if len(title) <= 60 else title[:59] + "…"
+    shown = plain((telling or [line for line in lines if line] or [""])[0])
+    return shown if len(shown) <= 60 else shown[:59] + "…"
 
 
 def error_text(output: NotebookNode) -> str:

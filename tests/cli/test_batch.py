@@ -1,10 +1,12 @@
 """`sandbox-kernel run` with many notebooks, as a program, on the real sandbox."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -133,6 +135,44 @@ def test_interrupted(started: Started, notebook: Notebook, no_leftovers: Census,
     assert found["d.ipynb"] == "not run"
     assert "1 ok" in errors
     assert "stopped early: Cancelled by SIGINT." in errors
+    assert no_leftovers.settle(bury=True) == set()
+
+
+SECOND_TIME = """
+import os, time
+first = not os.path.exists('seen')
+open('seen', 'w').close()
+time.sleep(600 if first else 0)
+print('done')
+"""
+
+
+def descendants(pid: int) -> Iterator[tuple[int, str]]:
+    """Yield number and name of each process below that one; some may have gone meanwhile."""
+    with contextlib.suppress(OSError):
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            for child in map(int, children.read_text().split()):
+                yield child, Path(f"/proc/{child}/comm").read_text().strip()
+                yield from descendants(child)
+
+
+def test_lost(sandbox_kernel: Run, started: Started, notebook: Notebook, no_leftovers: Census) -> None:
+    """A notebook whose sandbox somebody else kills is run again, in another one."""
+    notebook("a.ipynb", SECOND_TIME)
+    program = started(
+        "run", "a.ipynb", "-o", "out", "--jobs", "1", "--workspace", "rw", "--report", "json=r.json"
+    )
+    while not Path("seen").exists():
+        assert program.poll() is None
+        time.sleep(0.05)
+    bwrap = next(pid for pid, name in descendants(program.pid) if name == "bwrap")
+    os.kill(bwrap, signal.SIGKILL)
+    _, errors = program.communicate(timeout=60)
+    assert program.returncode == 0, errors
+    assert "It is tried again in" in errors
+    assert printed(Path("out/a.ipynb")) == "done\n"
+    [run] = json.loads(Path("r.json").read_text())["runs"]
+    assert (run["status"], run["attempts"]) == ("ok", 2)
     assert no_leftovers.settle(bury=True) == set()
 
 

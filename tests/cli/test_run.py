@@ -197,10 +197,11 @@ def test_another_kernel_than_the_notebooks(
     assert ("names kernel 'projenv' and runs on 'sandboxed-python'" in done.stderr) is said
 
 
-def test_reader_that_goes_away(notebook: Notebook) -> None:
-    """When nobody reads the output any more, the run goes on and is saved."""
+@pytest.mark.parametrize("both", ["", "2>&1"])
+def test_reader_that_goes_away(notebook: Notebook, both: str) -> None:
+    """When nobody reads the output any more, nor the progress, the run goes on and is saved."""
     source = notebook("a.ipynb", *["print('x' * 100_000)"] * 3)
-    command = f"'{PROGRAM}' run --log-output '{source}' | head -c 1; exit ${{PIPESTATUS[0]}}"
+    command = f"'{PROGRAM}' run --log-output '{source}' {both} | head -c 1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
