@@ -4,15 +4,19 @@ import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from sandbox_kernel.batches.plan import Job
 from sandbox_kernel.errors import NotebookError
+
+MARK: Final = ".sandbox-kernel-results"
+"""A file in each folder of results that a batch has made: later ones look for no notebooks there."""
 
 _HELD = os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def make_folders(jobs: Iterable[Job], output: Path | None) -> None:
-    """Make the folder of results, whose parent is there, and those in it that results go to.
+    """Make the folder of results, whose parent is there, and mark it; make those in it that results go to.
 
     What is made up by us is not followed: an earlier batch's cell may have left a link there.
 
@@ -20,7 +24,12 @@ def make_folders(jobs: Iterable[Job], output: Path | None) -> None:
     """
     if output is None:
         return
+    is_new = not os.path.lexists(output)
     _make(output.parent, [output.name])
+    if is_new:
+        (output / MARK).write_text(
+            "Results of `sandbox-kernel run`, which does not look for notebooks here.\n"
+        )
     below = {job.output.parent for job in jobs if job.output.parent != output}
     for folder in sorted(folder for folder in below if folder.is_relative_to(output)):
         _make(output, folder.relative_to(output).parts)

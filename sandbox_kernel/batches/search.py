@@ -1,7 +1,8 @@
 """The notebooks of a folder, and what in it looks like one and is left alone.
 
 Left out without a word: hidden folders (.ipynb_checkpoints among them), environments of Python,
-the folder that takes the results, and results of earlier runs. Links are not followed: they may lead
+the folder that takes the results, and results of earlier runs. Folders of earlier batches' results are
+left out with a word. Links are not followed: they may lead
 out of the folder, and whoever gave us the folder decides where to. Who means one names it.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from sandbox_kernel.batches.folders import MARK
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import read_notebook
 from sandbox_kernel.notebooks.document import RUN_KEY
@@ -37,7 +39,7 @@ def search(directory: Path, without: Path | None = None) -> Found:
     :raises NotebookError: a folder in it cannot be read.
     """
     found = Found()
-    for folder, names in _folders(directory, without):
+    for folder, names in _folders(directory, without, found.remarks):
         here = set(names)
         for name in sorted(names, key=os.fsencode):
             if name.endswith(SUFFIX) and not name.startswith(".") and not _is_result(folder, name, here):
@@ -45,13 +47,17 @@ def search(directory: Path, without: Path | None = None) -> Found:
     return found
 
 
-def _folders(directory: Path, without: Path | None) -> Iterator[tuple[Path, list[str]]]:
+def _folders(directory: Path, without: Path | None, remarks: list[str]) -> Iterator[tuple[Path, list[str]]]:
     for folder, below, names in os.walk(directory, onerror=_refuse):
         below[:] = sorted(
             (name for name in below if not name.startswith(".") and Path(folder, name).resolve() != without),
             key=os.fsencode,
         )
         if "pyvenv.cfg" in names:
+            below.clear()
+            continue
+        if MARK in names and Path(folder) != directory:  # else somebody has named it
+            remarks.append(f"{folder} is left out: it holds the results of an earlier batch.")
             below.clear()
             continue
         yield Path(folder), names

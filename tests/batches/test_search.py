@@ -8,6 +8,7 @@ import pytest
 from nbformat.v4 import new_notebook
 
 from sandbox_kernel.batches import Wanted, make_plan
+from sandbox_kernel.batches.folders import make_folders
 from sandbox_kernel.batches.search import search
 from sandbox_kernel.errors import NotebookError
 
@@ -40,6 +41,20 @@ def test_what_is_left_out() -> None:
     assert found("d", without=Path("d/OUT").resolve()) == kept
     planned = make_plan(Wanted(inputs=["d"], output=Path("d/OUT")))
     assert [str(job.notebook) for job in planned.jobs] == kept
+
+
+def test_results_of_earlier_batches() -> None:
+    """A folder that a batch has made for results is searched where it is named, and nowhere else."""
+    touch("d/a.ipynb")
+    Path("d/there").mkdir()
+    for output in ("d/out", "d/there"):
+        planned = make_plan(Wanted(inputs=["d/a.ipynb"], output=Path(output)))
+        make_folders(planned.jobs, planned.output)
+        planned.jobs[0].output.touch()
+    seen = search(Path("d"))
+    assert [str(path) for path in seen.notebooks] == ["d/a.ipynb", "d/there/a.ipynb"]
+    assert seen.remarks == ["d/out is left out: it holds the results of an earlier batch."]
+    assert found("d/out") == ["d/out/a.ipynb"]
 
 
 def test_what_is_no_file() -> None:
