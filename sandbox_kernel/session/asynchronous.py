@@ -35,7 +35,7 @@ class AsyncSandbox(Face):
         :raises SandboxError: it did not come up; the message says what to do.
         """
         try:
-            await asyncio.wrap_future(self._home.submit(self._own.start()))
+            await self.start()
         except BaseException:  # nobody will call __aexit__
             self._home.submit(self._own.close())
             raise
@@ -46,6 +46,13 @@ class AsyncSandbox(Face):
     ) -> None:
         """End it."""
         await self.close()
+
+    async def start(self) -> None:
+        """Start it, if it has not been started; else see whether it still lives (`ended`).
+
+        :raises SandboxError: it did not come up; the message says what to do.
+        """
+        await asyncio.wrap_future(self._home.submit(self._own.start()))
 
     async def run(
         self,

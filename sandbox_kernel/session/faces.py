@@ -58,6 +58,14 @@ class Face:
         return self._session.provenance
 
     @property
+    def ended(self) -> str | None:
+        """Why it has ended and runs nothing until it is reset; None while it lives, or is yet to start.
+
+        A sandbox that ends while nobody calls is seen to have ended by the next call.
+        """
+        return self._session.ended
+
+    @property
     def _own(self) -> Session:
         """The session, for a call.
 

@@ -101,6 +101,11 @@ class Session:
         """Where the kernel's results come from; empty without one."""
         return self._client.provenance if self._client else {}
 
+    @property
+    def ended(self) -> str | None:
+        """Why there is no kernel any more, None while there is one and before the first. For any thread."""
+        return self._ended.sentence if self._ended else None
+
     # What the owner asks for
 
     async def start(self) -> None:
