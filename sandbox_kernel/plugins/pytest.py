@@ -1,9 +1,17 @@
-"""What pytest loads in every session of everybody who has this package: an option.
+"""What pytest loads in every session of everybody who has this package: an option, and two fixtures.
 
-Without it nothing is done, and nothing is imported. `-p no:sandbox_kernel` leaves it out altogether.
+Without the option nothing is done, and nothing is imported until a test asks for a fixture.
+`-p no:sandbox_kernel` leaves it out altogether.
 """
 
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sandbox_kernel.session import Sandbox
 
 HELP = """\
 run the kernels of all notebooks (nbmake, nbval, testbook, your own) in sandboxes; PROFILE is `default` or
@@ -23,3 +31,25 @@ def pytest_configure(config: pytest.Config) -> None:
         from sandbox_kernel.plugins.pytest_sandbox import Sandboxing  # noqa: PLC0415 -- see above
 
         config.pluginmanager.register(Sandboxing(config), "sandbox_kernel_kernels")
+
+
+@pytest.fixture
+def sandbox_kernel(sandbox_kernel_factory: "Callable[..., Sandbox]") -> "Sandbox":
+    """A fresh sandbox, gone after the test: `sandbox_kernel.run("1 + 1").value`.
+
+    What it may do is said by `--sandbox=PROFILE` and variables SANDBOX_KERNEL_*.
+    """
+    return sandbox_kernel_factory()
+
+
+@pytest.fixture
+def sandbox_kernel_factory() -> "Iterator[Callable[..., Sandbox]]":
+    """Makes sandboxes that end with the test: `sandbox_kernel_factory("strict", memory="512m")`.
+
+    Arguments are those of `sandbox_kernel.session.Sandbox`; without a policy or settings it is as
+    `--sandbox=PROFILE` and variables SANDBOX_KERNEL_* say.
+    """
+    from sandbox_kernel.plugins.pytest_sandbox import Sandboxes  # noqa: PLC0415 -- see above
+
+    with Sandboxes() as sandboxes:
+        yield sandboxes.make

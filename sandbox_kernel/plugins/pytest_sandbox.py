@@ -1,13 +1,16 @@
 """What `pytest --sandbox` does: kernels that name no other way start in sandboxes, until the session ends.
 
+And the sandboxes of tests that ask for one.
+
 Whatever starts kernels in this process, in a worker of pytest-xdist or in a program that a test starts,
 asks jupyter_client, and that asks a variable of the environment. So the variable is set, and taken
 back; nothing of nbmake, nbval or testbook is touched.
 """
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
@@ -17,6 +20,7 @@ from sandbox_kernel.errors import LimitUnenforceableError, SandboxError
 from sandbox_kernel.host.engines import choose
 from sandbox_kernel.host.engines.base import name_of_wall
 from sandbox_kernel.policy import ENVIRONMENT_PREFIX, PROFILES, Policy, policy_from_environment
+from sandbox_kernel.session import Sandbox
 
 PROVISIONER: Final = "sandbox-provisioner"
 DEFAULT_PROVISIONER: Final = "JUPYTER_DEFAULT_PROVISIONER_NAME"
@@ -59,6 +63,19 @@ class Sandboxing:
             for name, provisioner in _strangers().items()
         ]
         return [f"sandbox: {self._wall}, profile {told['profile']} ({values})", *outside]
+
+
+class Sandboxes(ExitStack):
+    """The sandboxes of one test."""
+
+    def make(self, policy: Policy | str | None = None, **settings: Any) -> Sandbox:
+        """Return a sandbox that has started; it ends with the test.
+
+        :raises SandboxError: its policy is not usable, or it did not come up.
+        """
+        if policy is None and not settings.keys() - {"directory"}:
+            policy = policy_from_environment(os.environ)
+        return self.enter_context(Sandbox(policy, **settings))
 
 
 def _no_profile(name: str) -> str:

@@ -81,6 +81,38 @@ def test_nbval(run, notebook: Write, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "on purpose" in said
 
 
+SANDBOXES = """
+import pytest
+from sandbox_kernel.errors import SessionError
+
+kept = []
+
+def test_fresh(sandbox_kernel):
+    kept.append(sandbox_kernel)
+    assert sandbox_kernel.run("import platform; x = 1; platform.node()").value == "'sandbox'"
+
+def test_fresh_again(sandbox_kernel):
+    assert sandbox_kernel is not kept[0]
+    assert sandbox_kernel.run("'x' in globals()").value == "False"
+    with pytest.raises(SessionError, match="closed"):
+        kept[0].run("x")
+
+def test_several(sandbox_kernel_factory):
+    limit = "import resource; resource.getrlimit(resource.RLIMIT_NOFILE)[0]"
+    both = sandbox_kernel_factory(), sandbox_kernel_factory("default", files=333)
+    assert [sandbox.run(limit).value for sandbox in both] == ["222", "333"]
+"""
+
+
+def test_fixtures(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test gets a sandbox of its own, also without the option; the factory takes settings."""
+    monkeypatch.setenv("SANDBOX_KERNEL_FILES", "222")
+    (tmp_path / "test_sandboxes.py").write_text(SANDBOXES)
+    code, said = run("test_sandboxes.py")
+    assert code == 0, said
+    assert "3 passed" in said
+
+
 def test_without_the_option(run, notebook: Write) -> None:
     """The same notebook fails: the option is what sandboxes."""
     notebook("behind.ipynb", BEHIND)
