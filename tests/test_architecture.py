@@ -42,12 +42,19 @@ ALLOWED = {
         "sandbox_kernel.notebooks",
     },
     "sandbox_kernel.bench": {"sandbox_kernel", "sandbox_kernel.errors", "sandbox_kernel.notebooks"},
+    "sandbox_kernel.mcp": {
+        "sandbox_kernel",
+        "sandbox_kernel.errors",
+        "sandbox_kernel.notebooks",
+        "sandbox_kernel.session",
+    },
     "sandbox_kernel.plugins": {
         "sandbox_kernel",
         "sandbox_kernel.errors",
         "sandbox_kernel.policy",
         "sandbox_kernel.host",
         "sandbox_kernel.notebooks",
+        "sandbox_kernel.session",
     },
     "sandbox_kernel.checks": {
         "sandbox_kernel.errors",
@@ -62,6 +69,8 @@ ALLOWED = {
         "sandbox_kernel.host",
         "sandbox_kernel.notebooks",
         "sandbox_kernel.batches",
+        "sandbox_kernel.session",
+        "sandbox_kernel.mcp",
         "sandbox_kernel.bench",
         "sandbox_kernel.checks",
     },

@@ -28,6 +28,7 @@ COMMANDS = {
     "run": "Run a notebook in a sandbox.",
     "check": "Check submissions against expected results.",
     "exec": "Run any Jupyter program with all its kernels sandboxed.",
+    "mcp": "Serve a sandbox to language models (MCP).",
     "doctor": "Show what this machine can enforce, and what is missing.",
     "install": "Install a kernel with a policy of its own.",
     "image": "Build, list and check container images.",
