@@ -15,8 +15,9 @@ SUFFIX: Final = ".py"
 _DIVIDER: Final = re.compile(r"^#[ \t]?%%(?=[ \t\[]|$)[ \t]*(.*)$", re.MULTILINE)
 _KIND: Final = re.compile(r"\[(markdown|md|raw)\]")
 _TAGS: Final = re.compile(r"\btags=(\[[^\]]{0,1000}\])")
-_HEADER: Final = re.compile(r"\A(?:#!.*\n)?(?:#.*coding.*\n)?# ---\n(?:#.*\n)*?# ---\n")
-"""jupytext's note on how it has written the file; nothing of it is code."""
+_HEADER: Final = re.compile(r"\A(?:#!.*\n)?(?:#(?:(?!coding).)*coding.*\n)?# ---\n(?:#.*\n)*?# ---\n")
+"""jupytext's note on how it has written the file; nothing of it is code. The first `coding` of a line is the
+one that counts: to try them all takes time that grows with the square of the line."""
 _COMMENT: Final = re.compile(r"^#[ \t]?", re.MULTILINE)
 _METADATA: Final = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

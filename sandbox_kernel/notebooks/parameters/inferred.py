@@ -7,7 +7,7 @@ parser makes of the cell, the worst is that nothing is inferred.
 import ast
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 MAX_SOURCE: Final = 256 << 10
 """Characters of a cell that are parsed. Parsing takes memory a hundred times the text's."""
 _MAGIC: Final = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
+_COMMENT: Final = re.compile(rb"\s*#(.*)")
 _TYPE: Final = re.compile(r"type:\s*(\S+)\s*")
 _PARSER: Final = (SyntaxError, ValueError, MemoryError, RecursionError)
 """What Python's parser raises for a text that is none, or that is too deep for it."""
@@ -51,13 +52,15 @@ def inferred_from(source: str) -> list[Parameter]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an odd escape in a string is the notebook's affair
             body = ast.parse(_MAGIC.sub("", source)).body
-        found = [parameter for node in body for parameter in _set_by(node, source)]
+        lines = [line.encode() for line in source.split("\n")]  # as the parser counts: in bytes
+        found = [parameter for node in body for parameter in _set_by(node, lines)]
     except _PARSER:
         return []
     return list({parameter.name: parameter for parameter in found}.values())
 
 
-def _set_by(node: ast.stmt, source: str) -> Iterator[Parameter]:
+def _set_by(node: ast.stmt, lines: Sequence[bytes]) -> Iterator[Parameter]:
+    """Yield what a statement sets; nothing here looks through all lines again, of which there may be many."""
     targets: list[ast.expr]
     if isinstance(node, ast.AnnAssign):
         targets, annotation = [node.target], ast.unparse(node.annotation).strip("'\"")
@@ -67,27 +70,27 @@ def _set_by(node: ast.stmt, source: str) -> Iterator[Parameter]:
         return
     if node.value is None:  # a type alone sets nothing
         return
-    hint, comment = _comment(node, source)
+    hint, comment = _comment(node, lines)
     kind = annotation or hint or _type_of(node.value)
+    default = _default(node.value, lines)
     for target in targets:
         if isinstance(target, ast.Name):
-            yield Parameter(target.id, kind, _default(node.value, source), comment)
+            yield Parameter(target.id, kind, default, comment)
 
 
-def _comment(node: ast.stmt, source: str) -> tuple[str | None, str]:
+def _comment(node: ast.stmt, lines: Sequence[bytes]) -> tuple[str | None, str]:
     """Return the type, if it is given so, and the rest of the comment on the statement's last line."""
-    line = source.split("\n")[(node.end_lineno or 1) - 1].encode()
-    rest = line[node.end_col_offset :].decode().strip()
-    if not rest.startswith("#"):
+    found = _COMMENT.match(lines[(node.end_lineno or 1) - 1], node.end_col_offset or 0)
+    if found is None:
         return None, ""
-    text = rest[1:].strip()
+    text = found[1].decode().strip()
     hint = _TYPE.match(text)
     return (hint[1], text[hint.end() :]) if hint else (None, text)
 
 
-def _default(value: ast.expr, source: str) -> str:
+def _default(value: ast.expr, lines: Sequence[bytes]) -> str:
     if value.lineno == value.end_lineno:
-        return ast.get_source_segment(source, value) or ""
+        return lines[value.lineno - 1][value.col_offset : value.end_col_offset].decode()
     return ast.unparse(value)
 
 

@@ -80,6 +80,22 @@ MUTATIONS = (
         _parameters("test_inferred", "test_what_cannot_be_parsed"),
     ),
     Mutation(
+        "parameters-cells-in-linear-time",
+        "A stranger's parameters cell does not keep us busy for an hour.",
+        INFERRED,
+        "lines[value.lineno - 1][value.col_offset : value.end_col_offset].decode()",
+        'ast.get_source_segment(b"\\n".join(lines).decode(), value) or ""',
+        _parameters("test_inferred", "test_linear_time"),
+    ),
+    Mutation(
+        "scripts-in-linear-time",
+        "Nor does a stranger's script.",
+        "sandbox_kernel/notebooks/script.py",
+        "(?:(?!coding).)*coding",
+        ".*coding",
+        within("notebooks/test_script.py", "test_linear_time"),
+    ),
+    Mutation(
         "parameters-secrets-are-warned-of",
         "Who writes a secret into a notebook is told so.",
         CELL,
