@@ -89,6 +89,11 @@ class Harvest:
         """Whether anybody wants any."""
         return self._shelf is not None
 
+    @property
+    def prepared(self) -> bool:
+        """Whether there is a folder for them inside."""
+        return bool(self._folder)
+
     def __enter__(self) -> Self:
         """Hold the place.
 

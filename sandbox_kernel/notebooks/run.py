@@ -185,7 +185,7 @@ class NotebookRun:
 
     async def _bring_in(self) -> None:
         """Collect the artifacts, if they are within reach; what is left out is told."""
-        if await self._client.death() is not None or self._client.kc is None:
+        if not self._harvest.prepared or await self._client.death() is not None:
             self._harvest.give_up(NO_KERNEL)
         elif self._busy:
             self._harvest.give_up(NOT_IDLE)
@@ -216,7 +216,13 @@ class NotebookRun:
             raise NotebookError(_no_such_kernel(options.kernel)) from error
         except (SandboxError, RuntimeError) as error:
             return await self._failed_start(error)
-        await self._harvest.prepare(KernelFiles(self._client.ask), options.kernel)
+        try:
+            await self._harvest.prepare(KernelFiles(self._client.ask), options.kernel)
+        except NotebookError:
+            death = await self._client.death(EXPLAIN_SECONDS)
+            if death is None:
+                raise
+            return _dead_at_start(death)
         self.policy = self._client.policy
         self._progress.kernel_ready(self._clock.seconds, self._client.wall)
         return None
@@ -229,7 +235,7 @@ class NotebookRun:
         death = await self._client.death()
         if death is None:
             return Ending(Outcome.LOST, f"The kernel did not start: {error}.")
-        return Ending.of_start(death.kind, f"The kernel died while it started. {death.sentence}")
+        return _dead_at_start(death)
 
     async def _run_cell(self, cell: Cell) -> Ending | None:
         self._current = cell
@@ -253,7 +259,8 @@ class NotebookRun:
             if losses := self._client.losses[lost:]:
                 node.metadata[RUN_KEY]["output_lost"] = losses[0]
                 self._progress.cell_lost(cell, losses[0])
-        self._saver.on_the_way(self._unfinished)
+        if ending is None and cell.number < cell.total:  # else it is saved as ended, at once
+            self._saver.on_the_way(self._unfinished)
         return ending
 
     async def _end_of_cell(self, cell: Cell, node: NotebookNode) -> Ending | None:
@@ -375,6 +382,10 @@ async def _cancelled(task: asyncio.Task[Any]) -> None:
     await asyncio.wait({task})
     if not task.cancelled():
         task.exception()
+
+
+def _dead_at_start(death: Death) -> Ending:
+    return Ending.of_start(death.kind, f"The kernel died while it started. {death.sentence}")
 
 
 def _one_line(error: CellExecutionError) -> str:

@@ -114,6 +114,14 @@ async def test_out_of_reach(
     assert not (directory / "out.zip").exists()
 
 
+async def test_a_kernel_that_did_not_start_in_time(directory: Path) -> None:
+    """Before there is a folder for artifacts nothing is taken, least of all what the kernel lies beside."""
+    (directory / "data").write_text("not an artifact")
+    result = await harvest(directory / "out", "1", timeout=0.01)
+    assert (result.outcome, result.left_out) == (Outcome.TIMEOUT, (artifacts.NO_KERNEL,))
+    assert found(directory / "out") == {}
+
+
 async def test_cancelled(directory: Path) -> None:
     """A run that is cancelled ends at once: its artifacts stay behind, and the result says so."""
     watcher = Watcher()
