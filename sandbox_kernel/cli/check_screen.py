@@ -69,16 +69,16 @@ class CheckScreen:
 
     def _show(self, result: Graded, width: int, *, verbose: bool) -> None:
         mark, style = _PASSED if result.passed else _FAILED if result.was_run else _NOT_RUN
-        line = Text(f"{mark} ", style) + Text(f"{plain(result.submission):<{width}}")
-        line += Text(f"  {result.points:g}/{result.most:g}")
+        about = f"{plain(result.submission):<{width}}  {result.points:g}/{result.most:g}"
+        line = Text.assemble((f"{mark} ", style), about)
         ran = result.outcome == "ok"
         if not result.passed and not (verbose and ran):
-            line += Text(f"  {plain(self._cause(result))}", "dim")
+            line.append(f"  {plain(self._cause(result))}", "dim")
         self._console.print(line)
         for verdict in result.verdicts if verbose else ():
             mark, style = _PASSED if verdict.passed else _FAILED
             told = f": {said(verdict)}" if ran and not verdict.passed else ""
-            self._console.print(Text(f"  {mark} ", style) + Text(plain(f"{verdict.name}{told}")))
+            self._console.print(Text.assemble((f"  {mark} ", style), plain(f"{verdict.name}{told}")))
 
     def _cause(self, result: Graded) -> str:
         """Return why it has not passed, in a line."""
