@@ -46,4 +46,4 @@ class Progress:
         """Some of the cell's output was over a limit; `what`, a phrase of ours, says how much, and which."""
 
     def warned(self, sentence: str) -> None:
-        """The kernel is gone, and something about its sandbox was not as it should be."""
+        """Something is probably not as it was meant: a parameter, an artifact, the sandbox that has ended."""

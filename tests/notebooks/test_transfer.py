@@ -147,6 +147,11 @@ async def test_a_kernel_that_lies(directory: Path) -> None:
             assert len(str(refused.value)) < 600
             await there.run("base64.b64encode, os.pread, get_ipython().user_expressions = honest")
         assert await there.read("/tmp/a") == b"a"
+        await there.run("import builtins\nbuiltins.open = os.listdir = None")
+        assert await there.read("/tmp/a") == b"a"
+        await there.run("os.scandir = lambda *_: [1, 2]")
+        with pytest.raises(TransferError, match="list"):
+            _ = [name async for name in there.files.names("/tmp", most=9)]
 
 
 def lying(*answers: tuple[object, bytes]) -> KernelFiles:
