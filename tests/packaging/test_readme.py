@@ -1,6 +1,8 @@
 """The README promises what the code does."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -63,3 +65,12 @@ def test_where_the_commands_are_is_told(readme: str, repository: Path) -> None:
     assert made
     told = readme.index(f"`. {made[1]}/bin/activate`")
     assert told < readme.index(f"`{made[1]}/bin/sandbox-kernel`") < readme.index("\nsandbox-kernel run")
+
+
+def test_the_program_prints_what_it_says(readme: str) -> None:
+    """The lines of Python are a whole program."""
+    program = re.search(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    assert program
+    said = program[1].rpartition("# ")[2].strip()
+    run = subprocess.run([sys.executable, "-c", program[1]], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout.strip(), run.stderr) == (0, said, "")
