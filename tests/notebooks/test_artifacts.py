@@ -78,8 +78,8 @@ async def test_only_where_asked_for(directory: Path) -> None:
 
 ENDS = [
     ("1 / 0", {}, Outcome.ERROR),
-    ("while True: pass", {"cell_timeout": 1}, Outcome.TIMEOUT),
-    ("while True: pass", {"policy": {"cell_timeout": "1s"}}, Outcome.TIMEOUT),
+    ("while True: pass", {"cell_timeout": 2}, Outcome.TIMEOUT),
+    ("while True: pass", {"policy": {"cell_timeout": "2s"}}, Outcome.TIMEOUT),
 ]
 
 
