@@ -20,8 +20,8 @@ from sandbox_kernel.checks.submission import Piece, Submission, SubmissionError,
 from sandbox_kernel.checks.suite import Suite
 from sandbox_kernel.checks.values import AnswerError, Value
 from sandbox_kernel.checks.verdicts import Graded, all_failed, judge
-from sandbox_kernel.errors import ExitCode, SandboxError
-from sandbox_kernel.policy import Policy
+from sandbox_kernel.errors import ExitCode, PolicyError, SandboxError
+from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.session import AsyncSandbox, Execution, Outcome
 
 ANSWER_SECONDS: Final = 30.0
@@ -74,6 +74,21 @@ async def grade(path: Path, suite: Suite, policy: Policy, name: str | None = Non
     return graded(Outcome.OK, "it ran to its end", evidence)
 
 
+def require_room(suite: Suite, policy: Policy) -> None:
+    """See to it that what a kernel will be asked is not longer than what it may be sent.
+
+    :raises PolicyError: it is.
+    """
+    names = {check.condition.variable: None for check in suite.checks if check.condition.variable}
+    calls = [call for check in suite.checks if (call := check.condition.call) is not None]
+    longest = max(len(question.code) for question in (ask(names), *(ask((), call) for call in calls)))
+    if longest > policy.code:
+        raise PolicyError(
+            f"'code' is {format_size(policy.code)}, and to ask for values and calls takes up to "
+            f"{format_size(longest)}; allow as much."
+        )
+
+
 class _Examination:
     """What is done with one sandbox."""
 
@@ -124,9 +139,9 @@ class _Examination:
     async def _answer(self, question: Question, *, called: bool) -> Answer:
         """Ask. :raises _Stop: there is no answer that is one."""
         execution = await self._sandbox.run(question.code, timeout=ANSWER_SECONDS)
-        if not execution.ok:
-            cause = execution.cause.rstrip(".")
-            raise _Stop(execution.outcome, f"it left a kernel that does not answer: {cause}")
+        if not execution.ok or execution.truncated:
+            cause = (execution.truncated or execution.cause).rstrip(".")
+            raise _Stop(_ending_of(execution), f"it left a kernel that does not answer: {cause}")
         try:
             return read_answer([shown.text for shown in execution.displays], question.nonce, called=called)
         except AnswerError as error:
@@ -160,6 +175,10 @@ def _ran(piece: Piece, execution: Execution) -> Ran:
         error=Error(error.name, error.message) if error else None,
         is_cut=execution.truncated is not None,
     )
+
+
+def _ending_of(execution: Execution) -> str:
+    return "silent" if execution.ok else execution.outcome
 
 
 def _says_exit(submission: Submission) -> bool:

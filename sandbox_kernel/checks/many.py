@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox_kernel.checks.grading import grade
+from sandbox_kernel.checks.grading import grade, require_room
 from sandbox_kernel.checks.suite import Suite
 from sandbox_kernel.checks.verdicts import Graded, all_failed
 from sandbox_kernel.errors import SandboxError
@@ -36,6 +36,7 @@ async def grade_all(
     :param heard: told of each result as it comes.
     :raises SandboxError: none can be run here with this policy.
     """
+    require_room(suite, policy)
     results: dict[int, Graded] = {}
     waiting = iter(enumerate(entries))
 

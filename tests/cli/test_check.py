@@ -3,7 +3,7 @@
 import json
 import signal
 import subprocess
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree.ElementTree import parse
@@ -90,6 +90,7 @@ def test_many(sandbox_kernel: Run) -> None:
             "a submission is given no folder: leave 'workspace' out",
         ),
         (["in", "CHECKS.yaml", "--memory", "lots"], "--memory: "),
+        (["in", "CHECKS.yaml", "--code-limit", "4k"], "'code' is 4 KiB, and to ask for values and calls "),
         (["in", "odd.yaml"], '"memroy" in the policy of odd.yaml is not a setting of a sandbox; did you '),
     ],
 )
@@ -121,7 +122,7 @@ def test_cancelled(started: Callable[..., subprocess.Popen[str]], directory: Pat
     program = started("check", "in", "CHECKS.yaml", "-j", "1", "--json", "results.json")
     while not (directory / "begun").exists():
         assert program.poll() is None
-        time.sleep(0.05)
+        threading.Event().wait(0.05)
     program.send_signal(signal.SIGINT)
     assert program.wait(60) == 130
     ada, bob = json.loads(Path("results.json").read_text())["submissions"]
