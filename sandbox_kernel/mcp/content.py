@@ -10,7 +10,9 @@ Rules:
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from itertools import groupby
 from struct import unpack_from
 from typing import Final
 from urllib.parse import quote
@@ -91,7 +93,7 @@ class Page:
             "there are more than a model can look at" * (self._images >= MAX_IMAGES)
         )
         if reason:
-            self.note(f"A picture is left out: {reason}.")
+            self.text(f"[A picture is left out: {reason}.]")
             return
         self._images += 1
         data = base64.b64encode(image.data).decode()
@@ -130,7 +132,18 @@ class Page:
             self.note(f"{self._left_out} more characters of output are left out. {ADVICE}")
         if not self._blocks:
             self.note("No output.")
-        return CallToolResult(content=self._blocks, is_error=failed)
+        return CallToolResult(content=list(_joined(self._blocks)), is_error=failed)
+
+
+def _joined(blocks: Iterable[ContentBlock]) -> Iterator[ContentBlock]:
+    """Yield the blocks, text that follows text in one of them: code can make thousands."""
+    for is_text, group in groupby(blocks, lambda block: isinstance(block, TextContent)):
+        if not is_text:
+            yield from group
+            continue
+        *pieces, last = [block.text for block in group if isinstance(block, TextContent)]
+        text = "".join(piece if piece.endswith("\n") else f"{piece}\n" for piece in pieces)
+        yield TextContent(type="text", text=text + last)
 
 
 def clean(text: str) -> str:
@@ -155,7 +168,8 @@ def readable(output: Output) -> str:
             return text
     for mime, value in output.data.items():
         if mime == "application/json":
-            return json.dumps(value, ensure_ascii=False)[: 2 * MAX_PIECE]
+            with suppress(RecursionError):
+                return json.dumps(value, ensure_ascii=False)[: 2 * MAX_PIECE]
     return f"[Output of type {', '.join(sorted(output.data))[:200]}, which is not shown.]"
 
 

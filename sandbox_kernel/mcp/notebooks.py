@@ -25,7 +25,7 @@ async def run_cells(sandbox: AsyncSandbox, nb: NotebookNode, page: Page, seconds
         execution = await sandbox.run(cell.source, timeout=seconds)
         node.outputs, node.execution_count = _outputs(execution), execution.count
         if execution.outputs or not execution.ok:
-            page.note(f"Cell {cell.number} of {cell.total}:")
+            page.text(f"[Cell {cell.number} of {cell.total}:]")
             page.execution(execution)
         tolerated = execution.outcome is Outcome.ERROR and MAY_FAIL in node.metadata.get("tags", [])
         if not execution.ok and not tolerated:

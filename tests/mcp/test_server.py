@@ -38,7 +38,7 @@ def test_what_a_model_is_told(session: Session, folder: Path) -> None:
 def test_code(session: Session) -> None:
     """Code runs behind a wall; its state stays, and what it prints and evaluates to comes back."""
     first = session.call("run_code", code="import platform\nx = 20\nprint('printed')\nplatform.node()")
-    assert (first.is_error, text_of(first)) == (False, "printed\n\n'sandbox'")
+    assert (first.is_error, text_of(first)) == (False, "printed\n'sandbox'")
     assert text_of(session.call("run_code", code="2 * x + 2")) == "42"
     assert text_of(session.call("run_code", code="y = 1")) == "[No output.]"
 
@@ -107,6 +107,15 @@ def test_reset(session: Session, signals: Path) -> None:
     assert text_of(session.call("run_code", code="'forgotten' in globals()")).endswith("False")
 
 
+def test_an_end_between_calls(session: Session) -> None:
+    """A sandbox that ends while nobody calls is seen to have ended by the next call."""
+    code = "import os, threading\nthreading.Timer(0.01, os._exit, [3]).start()"
+    session.call("run_code", code=code)
+    said = ""
+    while "This call got a fresh one" not in said:  # one may have come in just in time
+        said = text_of(session.call("run_code", code="1"))
+
+
 def test_cancel(session: Session, signals: Path) -> None:
     """A call that its client gives up is interrupted; the state of the sandbox is kept."""
     running = session.begin("run_code", code=f"open('{signals}/begun', 'w').close()\n{SLEEPER}")
@@ -131,7 +140,7 @@ def test_a_notebook(session: Session) -> None:
     notebook = nbformat.writes(new_notebook(cells=nodes))
     failed = session.call("run_notebook", notebook=notebook, save_as="/tmp/out.ipynb")
     assert failed.is_error
-    assert "[Cell 2 of 4:]\nseven times\n\n42\n[Cell 3 of 4:]" in text_of(failed)
+    assert "[Cell 2 of 4:]\nseven times\n42\n[Cell 3 of 4:]" in text_of(failed)
     assert "The notebook ended in cell 3 of 4: The code raised ZeroDivisionError" in text_of(failed)
     saved = nbformat.reads(text_of(session.call("get_file", path="/tmp/out.ipynb")), as_version=4)
     nbformat.validate(saved)

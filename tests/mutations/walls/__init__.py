@@ -14,6 +14,7 @@ from tests.mutations.walls import (
     host,
     limits,
     notebooks,
+    others,
     parameters,
     policy,
     pool,
@@ -42,6 +43,7 @@ SECTIONS = (
     *batches.SECTIONS,
     *parameters.SECTIONS,
     *checks.SECTIONS,
+    *others.SECTIONS,
 )
 """Title → mutations, in the order of README.md."""
 
