@@ -30,8 +30,9 @@ from sandbox_kernel.session import AsyncSandbox
 
 Arguments = ParamSpec("Arguments")
 
-DEFAULT_SECONDS: Final = 60.0
-"""A call's deadline where nobody has said another: what clients wait themselves, as a rule."""
+DEFAULT_SECONDS: Final = 50.0
+"""A call's deadline where nobody has said another. Clients wait for a minute, as a rule, and then drop what
+comes: so that a model hears that the time was short, and sees what was printed by then."""
 MAX_SECONDS: Final = 3600.0
 """The longest that a model may ask for; the policy's `cell_timeout` binds as well."""
 MAX_FILE: Final = 8 << 20
