@@ -47,7 +47,9 @@ def test_a_run_leaves_its_provenance_and_no_secret(
     assert {"session", "engine", "environment", "policy", "policy_sha256", "version"} <= shared
     assert {name: provenance[name] for name in shared} == {name: first[name] for name in shared}
     assert provenance["policy"]["secrets"] == ["VARIABLE:env", f"FILE=file:{token}"]
-    digests = [cell.metadata["sandbox_kernel"]["code_sha256"] for cell in told.cells]
+    digests = [
+        cell.metadata["sandbox_kernel"]["code_sha256"] for cell in told.cells if cell.cell_type == "code"
+    ]
     assert digests == [one["code_sha256"], two["code_sha256"]]
     assert (one["outcome"], two["outcome"], last["cause"]) == ("ok", "error", "shutdown")
     assert provenance["cpu_seconds"] > 0
