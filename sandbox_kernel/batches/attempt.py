@@ -1,18 +1,21 @@
 """One attempt at one job: read its notebook, give it its parameters, run it, save it."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
+from sandbox_kernel.batches.artifacts import ArtifactFolders
 from sandbox_kernel.batches.figures import Album
 from sandbox_kernel.batches.fingerprint import Fingerprint
 from sandbox_kernel.batches.plan import Job
 from sandbox_kernel.batches.record import Record
 from sandbox_kernel.batches.sources import read_content, to_notebook
 from sandbox_kernel.batches.watcher import Forwarding, Watcher
-from sandbox_kernel.notebooks import Destination, NotebookRun, RunOptions
+from sandbox_kernel.notebooks import Destination, NotebookRun, Result, RunOptions
 
 Prepare = Callable[[NotebookNode, Job], Iterable[str]]
 """Puts a job's parameters into its notebook; returns what to warn of."""
@@ -28,6 +31,8 @@ class Notebooks:
     """What all results depend on, the kernel's name under "kernel"."""
     prepare: Prepare
     """Refuses, with a `NotebookError`, what cannot run."""
+    artifacts: ArtifactFolders | None = None
+    """Where artifacts are put, where somebody wants them; entered while runs go on."""
     album: Album | None = None
     """Takes figures, where somebody wants them."""
 
@@ -49,14 +54,27 @@ class NotebookAttempt:
         """Run it. Until the run is under way nothing is awaited: `cancel` always finds one."""
         job = self._job
         nb = self._prepared()
-        options = replace(self._common.options, directory=job.directory, timeout=job.timeout)
         target = Destination(job.output, given=False, settled=True)
-        self._run = NotebookRun(nb, target, options, Forwarding(job, self._watcher))
-        record = Record.of(job, await self._run.execute())
+        with self._artifacts() as place:
+            options = replace(
+                self._common.options, directory=job.directory, timeout=job.timeout, artifacts=place
+            )
+            self._run = NotebookRun(nb, target, options, Forwarding(job, self._watcher))
+            record = self._recorded(await self._run.execute())
         if self._common.album is None:
             return record
         figures, left_out = self._common.album.take(nb)
         return replace(record, figures=figures, figures_left_out=left_out)
+
+    def _artifacts(self) -> AbstractContextManager[Path | None]:
+        folders = self._common.artifacts
+        return folders.held(self._job) if folders else nullcontext()
+
+    def _recorded(self, result: Result) -> Record:
+        record = Record.of(self._job, result)
+        if self._common.artifacts is None:
+            return record
+        return replace(record, artifacts=result.artifacts, artifacts_in=self._common.artifacts.of(self._job))
 
     def cancel(self, why: str) -> None:
         """End it soon."""

@@ -42,7 +42,9 @@ def _make(root: Path, names: Iterable[str]) -> None:
         try:
             for name in names:
                 here = here / name
-                held = _step(held, name)
+                below = step(held, name)
+                os.close(held)
+                held = below
         finally:
             os.close(held)
     except NotADirectoryError as error:
@@ -53,10 +55,11 @@ def _make(root: Path, names: Iterable[str]) -> None:
         raise NotebookError(f"cannot make {here}: {error.strerror}.") from error
 
 
-def _step(held: int, name: str) -> int:
-    """Return a descriptor of the folder of that name, made if need be, in place of its parent's."""
+def step(held: int, name: str) -> int:
+    """Return a descriptor of the folder of that name in the one that is held, made if need be.
+
+    :raises OSError: it cannot be made, or is no folder but a link, say.
+    """
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=held)
-    below = os.open(name, _HELD, dir_fd=held)
-    os.close(held)
-    return below
+    return os.open(name, _HELD, dir_fd=held)

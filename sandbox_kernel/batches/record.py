@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 from sandbox_kernel.batches.figures import Figure
 from sandbox_kernel.batches.plan import Job
 from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.notebooks import Outcome, Result
+from sandbox_kernel.notebooks.artifacts import Artifact
 
 
 class Left(StrEnum):
@@ -39,6 +41,10 @@ class Record:
     """CPU time of its sandbox; None where nobody has counted."""
     peak_memory: int | None = None
     """Bytes that its sandbox used at most; None where nobody has counted."""
+    artifacts: tuple[Artifact, ...] = ()
+    """The files that its code has left for us."""
+    artifacts_in: Path | None = None
+    """The folder that they are in; None: nobody wanted any."""
     failures: tuple[str, ...] = ()
     """Why each attempt before the last one came to nothing."""
     figures: tuple[Figure, ...] = ()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sandbox_kernel.batches import (
     make_plan,
     read_manifest,
 )
+from sandbox_kernel.batches.artifacts import ArtifactFolders
 from sandbox_kernel.batches.figures import Album
 from sandbox_kernel.batches.folders import make_folders
 from sandbox_kernel.batches.resume import still_good
@@ -47,6 +49,7 @@ class Asked:
 
     inputs: Sequence[str]
     output: str | None
+    artifacts: str | None
     kernel: str | None
     cwd: str | None
     timeout: float | None
@@ -81,6 +84,7 @@ def run_batch(asked: Asked, settings: Mapping[str, str]) -> int:
     if asked.jobs and (remark := too_many(policy, asked.jobs, free)):
         screen.say(f"warning: {remark}", "yellow")
     count = asked.jobs or at_once(policy, len(os.sched_getaffinity(0)), free)
+    artifacts = _artifacts(asked.artifacts, plan.output)
     make_folders(plan.jobs, plan.output)
     common = Notebooks(
         options=RunOptions(
@@ -92,6 +96,7 @@ def run_batch(asked: Asked, settings: Mapping[str, str]) -> int:
         ),
         conditions=_conditions(asked, kernel, policy),
         prepare=_preparing(asked),
+        artifacts=artifacts,
         album=Album() if reports.has_figures else None,
     )
     rules = Rules(
@@ -104,7 +109,7 @@ def run_batch(asked: Asked, settings: Mapping[str, str]) -> int:
     if done:
         screen.resumed(len(done))
     batch = Batch(plan.jobs, common, rules, screen, done)
-    with reports, policy_options.naming_options(settings):
+    with reports, artifacts or nullcontext(), policy_options.naming_options(settings):
         return Running(batch, plan, policy, screen, reports).run()
 
 
@@ -116,6 +121,7 @@ def _conditions(asked: Asked, kernel: str, policy: Policy) -> dict[str, object]:
         "policy": policy.to_dict(),
         "allow_errors": asked.allow_errors,
         "cwd": str(Path(asked.cwd).resolve()) if asked.cwd else None,
+        "artifacts": asked.artifacts is not None,
         "report_mode": habits.report_mode,
         "injected": [habits.inject_paths, habits.inject_input_path, habits.inject_output_path],
     }
@@ -168,6 +174,20 @@ def _folder(output: str | None) -> Path | None:
     if not path.parent.is_dir():
         raise NotebookError(f"-o {output}: {path.parent} is not a directory; make it first.")
     return path
+
+
+def _artifacts(place: str | None, output: Path | None) -> ArtifactFolders | None:
+    """Return the folders for artifacts, where somebody wants them.
+
+    :raises click.UsageError: there is no telling whose are whose.
+    """
+    if place is None:
+        return None
+    if output is None:
+        raise click.UsageError("--artifacts of many notebooks needs a folder of results; name one with -o.")
+    if place.lower().endswith(".zip"):
+        raise click.UsageError(f"--artifacts {place}: those of many notebooks need a folder; name one.")
+    return ArtifactFolders(Path(place), output)
 
 
 def _directory(cwd: str | None) -> Path | None:

@@ -42,7 +42,6 @@ sandboxed all the same. It starts in the notebook's directory.
 """
 
 _NOT_MANY = {
-    "artifacts": "is for one notebook; start one run for each whose artifacts you want.",
     "inplace": "replaces one notebook; name a folder for the results of many with -o.",
     "log_output": "shows one notebook; the results of many hold what each has printed.",
     "stdout_file": "is for one notebook; the results of many hold what each has printed.",
@@ -135,7 +134,7 @@ def _batch(ctx: click.Context, inputs: list[str]) -> int:
         inputs=inputs,
         quiet=given["quiet"] or given["progress_bar"] is False,
         habits=habits,
-        **{name: given[name] for name in ("output", "kernel", "cwd", "timeout", "allow_errors")},
+        **{name: given[name] for name in ("output", "artifacts", "kernel", "cwd", "timeout", "allow_errors")},
         **batch_options.given(ctx),
     )
     return run_batch(asked, policy_options.given(ctx))

@@ -3,6 +3,7 @@
 import html.parser
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -14,6 +15,7 @@ from sandbox_kernel.batches.reports.as_json import as_json
 from sandbox_kernel.batches.reports.junit import as_junit
 from sandbox_kernel.batches.reports.page import as_page
 from sandbox_kernel.notebooks import Outcome
+from sandbox_kernel.notebooks.artifacts import Artifact
 from tests.batches.runs import BEGUN, job, record
 from tests.batches.test_figures import png
 
@@ -29,7 +31,11 @@ def summary(*records: Record, **fields: object) -> Summary:
 
 def every_kind() -> Summary:
     kinds = [*(outcome for outcome in Outcome if outcome is not Outcome.RUNNING), *Left]
-    return summary(*(record(kind, job=job(f"folder/{kind}.ipynb")) for kind in kinds), stopped="Enough.")
+    records = [record(kind, job=job(f"folder/{kind}.ipynb")) for kind in kinds]
+    left = {"artifacts": (Artifact("x", 1, "00"),), "artifacts_in": Path("/art/lost")}
+    return summary(
+        *(replace(one, **left) if one.status is Outcome.LOST else one for one in records), stopped="Enough."
+    )
 
 
 def nasty() -> Summary:
@@ -124,6 +130,8 @@ def test_page() -> None:
     assert "11 notebook runs, 9 not ok" in seen.text
     assert "Stopped early: Enough." in seen.text
     assert "0.5 s CPU, 80 MiB" in seen.text
+    assert "artifacts (1)" in seen.text
+    assert "./../art/lost" in links
 
 
 def test_page_of_anything() -> None:

@@ -71,18 +71,20 @@ def test_many(sandbox_kernel: Run, notebook: Notebook) -> None:
 
 
 def test_parameters_and_a_terminal(notebook: Notebook) -> None:
-    """A manifest's sets each make a run with a name of its own; on a terminal, lines show what runs."""
-    notebook("a.ipynb", "x = 0\ny = 0", "print(x, y)")
+    """Each set of a manifest makes a run with its own name and artifacts; a terminal shows what runs."""
+    code = "import os\nopen(os.environ['SANDBOX_ARTIFACTS'] + '/f', 'w').write(str(x))\nprint(x, y)"
+    notebook("a.ipynb", "x = 0\ny = 0", code)
     nb = nbformat.read("a.ipynb", as_version=4)
     nb.cells[0].metadata["tags"] = ["parameters"]
     nbformat.write(nb, "a.ipynb")
     Path("m.csv").write_text("notebook,x\na.ipynb,1\na.ipynb,two\n")
-    sent = on_terminal("run", "m.csv", "-o", "out", "-p", "y", "5")
+    sent = on_terminal("run", "m.csv", "-o", "out", "-p", "y", "5", "--artifacts", "art")
     assert "2/2" in sent
     assert "2 runs in" in sent
     assert "warning" not in sent
     assert printed(Path("out/a--x=1.ipynb")) == "1 5\n"
     assert printed(Path("out/a--x=two.ipynb")) == "two 5\n"
+    assert [Path(f"art/a--x={x}/f").read_text() for x in ("1", "two")] == ["1", "two"]
 
 
 def test_killed_and_resumed(
@@ -215,6 +217,8 @@ def test_cells_that_plant_links(sandbox_kernel: Run, notebook: Notebook, tmp_pat
         ([".", "--inplace"], "--inplace replaces one notebook"),
         ([".", "--log-output"], "--log-output shows one notebook"),
         ([".", "--prepare-only"], "--prepare-only prepares one notebook"),
+        ([".", "--artifacts", "art"], "needs a folder of results; name one with -o."),
+        ([".", "-o", "out", "--artifacts", "a.zip"], "those of many notebooks need a folder"),
         ([".", "--cwd", "nowhere"], "cannot start in nowhere"),
         ([".", "--report", "jsno=x"], "did you mean json=FILE?"),
         ([".", "--report", "html"], "write html=FILE or json=FILE or junit=FILE."),

@@ -45,6 +45,8 @@ def _run(record: Record) -> dict[str, Any]:
         "duration_seconds": round(record.duration, 3),
         "cpu_seconds": record.cpu_seconds,
         "peak_memory_bytes": record.peak_memory,
+        "artifacts": [artifact.to_json() for artifact in record.artifacts],
+        "artifacts_in": readable(record.artifacts_in) if record.artifacts_in else None,
         "attempts": len(record.failures) + isinstance(record.status, Outcome),
         "earlier_failures": list(record.failures),
     }

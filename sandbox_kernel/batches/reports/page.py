@@ -142,7 +142,11 @@ def _words(record: Record, page: Path) -> Iterator[str]:
     for failure in record.failures:
         yield f'<p class="said">Tried again after: {_text(failure)}</p>\n'
     yield f'<p class="links"><a href="{html.escape(link(job.output, page))}">result</a>'
-    yield f'<a href="{html.escape(link(job.real, page))}">notebook</a></p>\n'
+    yield f'<a href="{html.escape(link(job.real, page))}">notebook</a>'
+    if record.artifacts and record.artifacts_in:
+        folder = html.escape(link(record.artifacts_in, page))
+        yield f'<a href="{folder}">artifacts ({len(record.artifacts)})</a>'
+    yield "</p>\n"
 
 
 def _times(record: Record, summary: Summary) -> Iterator[str]:

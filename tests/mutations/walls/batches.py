@@ -46,7 +46,10 @@ MUTATIONS = (
         f"{_BATCHES}/folders.py",
         " | os.O_DIRECTORY | os.O_NOFOLLOW",
         " | os.O_DIRECTORY",
-        _plan("test_folders_are_made_and_not_followed"),
+        (
+            *_plan("test_folders_are_made_and_not_followed"),
+            *within("batches/test_artifacts.py", "test_links_are_not_followed"),
+        ),
     ),
     Mutation(
         "batches-follow-no-links",
