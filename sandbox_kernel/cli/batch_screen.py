@@ -123,8 +123,8 @@ class BatchScreen(Watcher):
         return Text(count) + Text(mark, style=style) + Text(rest)
 
     def summarise(self, summary: Summary, output: Path | None) -> None:
-        """Show a table of what did not end well, and one line on all."""
-        bad = [record for record in summary.records if not record.good]
+        """Show a table of what ended badly, and one line on all."""
+        bad = [record for record in summary.records if not record.good and record.status is not Left.NOT_RUN]
         if bad:
             self._print(_table(bad[:MAX_ROWS]))
         if len(bad) > MAX_ROWS:
@@ -134,7 +134,7 @@ class BatchScreen(Watcher):
         counts = ", ".join(f"{count} {status}" for status, count in summary.counts().items())
         where = f" → {output}" if output else ""
         runs = "1 run" if len(summary.records) == 1 else f"{len(summary.records)} runs"
-        style = "green" if not bad else "bold red"
+        style = "green" if all(record.good for record in summary.records) else "bold red"
         self.say(f"{runs} in {format_seconds(round(summary.duration, 1))}: {counts}{where}", style)
 
     def say(self, sentence: str, style: str = "") -> None:

@@ -77,9 +77,10 @@ def test_quiet() -> None:
 
 
 def test_a_long_table() -> None:
-    """A table has so many rows; what is left out is counted."""
+    """A table has so many rows; what is left out is counted, and what had no turn is not in it."""
     made, sent = screen(terminal=False)
-    records = tuple(record(Left.NOT_RUN, job=job(f"{n}.ipynb")) for n in range(MAX_ROWS + 5))
+    statuses = [*[Left.NOT_RUN] * 10, *[Outcome.TIMEOUT] * (MAX_ROWS + 5)]
+    records = tuple(record(status, job=job(f"{n}.ipynb")) for n, status in enumerate(statuses))
     made.summarise(Summary(records=records, started=BEGUN, duration=1.0, at_once=1), None)
     assert sent.getvalue().count(".ipynb") == MAX_ROWS
     assert "… and 5 more" in sent.getvalue()
