@@ -19,6 +19,7 @@ from tests.mutations.walls import (
     policy,
     pool,
     secrets,
+    session,
     template,
     wire,
 )
@@ -44,6 +45,7 @@ SECTIONS = (
     *parameters.SECTIONS,
     *checks.SECTIONS,
     *others.SECTIONS,
+    *session.SECTIONS,
 )
 """Title → mutations, in the order of README.md."""
 

@@ -1,0 +1,112 @@
+"""Sandboxes of programs: values that come out, and what is asked for."""
+
+from tests.mutations.mutation import Mutation, within
+
+_SESSION = "sandbox_kernel/session"
+SUSPICION = f"{_SESSION}/suspicion.py"
+
+
+def _values(*tests: str) -> tuple[str, ...]:
+    return within("session/test_values.py", *tests)
+
+
+MUTATIONS = (
+    Mutation(
+        "session-brackets",
+        "A text of brackets does not become gigabytes of lists.",
+        SUSPICION,
+        'if data.count(b"[") + data.count(b"{") > MAX_BRACKETS:',
+        "if False:",
+        _values("test_hostile_json[many lists]"),
+    ),
+    Mutation(
+        "session-depth",
+        "Nobody runs out of stack with a value that came out.",
+        SUSPICION,
+        "        values.refuse_unlike_json(value)\n",
+        "",
+        _values("test_hostile_json[deep]", "test_hostile_json[deep lists]"),
+    ),
+    Mutation(
+        "session-array-of-objects",
+        "No array is unpickled.",
+        SUSPICION,
+        "    if dtype.hasobject:\n",
+        "    if False:\n",
+        _values("test_hostile_arrays[5]"),
+    ),
+    Mutation(
+        "session-array-as-large-as-it-says",
+        "A header does not reserve memory that its array has not sent.",
+        SUSPICION,
+        "or dtype.itemsize * count != len(data) - file.tell():",
+        "or False:",
+        _values("test_hostile_arrays[0]", "test_hostile_arrays[3]"),
+    ),
+    Mutation(
+        "session-array-of-nothing",
+        "Nor does an array whose elements have no size.",
+        SUSPICION,
+        "    if not dtype.itemsize and count > len(data):\n",
+        "    if False:\n",
+        _values("test_hostile_arrays[4]"),
+    ),
+    Mutation(
+        "session-table-compressed",
+        "A table does not unfold to more than it is.",
+        SUSPICION,
+        "            if _is_compressed(message):\n",
+        "            if False:\n",
+        _values("test_hostile_tables[arrow-3]", "test_hostile_tables[frame-4]"),
+    ),
+    Mutation(
+        "session-table-extensions",
+        "No code is looked up for a name in a table.",
+        SUSPICION,
+        '    if b"ARROW:extension" in message.metadata.to_pybytes():\n',
+        "    if False:\n",
+        _values("test_hostile_tables[arrow-10]"),
+    ),
+    Mutation(
+        "session-table-types",
+        "A column takes room for each of its rows.",
+        SUSPICION,
+        "        elif not _is_plain(pa, kind):\n",
+        "        elif False:\n",
+        _values("test_hostile_tables[arrow-5]", "test_hostile_tables[arrow-7]"),
+    ),
+    Mutation(
+        "session-table-offsets",
+        "A table's offsets point into it.",
+        SUSPICION,
+        "        table.validate(full=True)\n",
+        "",
+        _values("test_hostile_tables[arrow-0]", "test_hostile_tables[arrow-1]"),
+    ),
+    Mutation(
+        "session-table-columns",
+        "A table has columns that can be counted.",
+        SUSPICION,
+        "        if seen > MAX_COLUMNS:\n",
+        "        if False:\n",
+        _values("test_hostile_tables[arrow-11]"),
+    ),
+    Mutation(
+        "session-nothing-shared",
+        "No directory is inside unless its caller has named it.",
+        f"{_SESSION}/settings.py",
+        '        settings["workspace"] = "none"\n',
+        "",
+        within("session/test_settings.py", "test_nothing_is_shared_unless_it_is_named"),
+    ),
+    Mutation(
+        "session-outputs-kept",
+        "What a result holds has an end.",
+        f"{_SESSION}/recorder.py",
+        "        fits = self._held + size <= self._limit\n",
+        "        fits = True\n",
+        within("session/test_recorder.py", "test_an_update_cannot_grow_beyond_the_limit"),
+    ),
+)
+
+SECTIONS = (("Sandboxes of programs", MUTATIONS),)
