@@ -11,11 +11,11 @@ from sandbox_kernel.batches import Batch, Plan, Summary
 from sandbox_kernel.cli.batch_reports import Reports
 from sandbox_kernel.cli.batch_screen import BatchScreen
 from sandbox_kernel.cli.hints import hint
+from sandbox_kernel.cli.signals import cancelling
 from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.notebooks import Outcome
 from sandbox_kernel.policy import Policy
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LIMITS = (Outcome.TIMEOUT, Outcome.MEMORY, Outcome.LIMIT)
 """Ends that an option may move."""
 
@@ -48,13 +48,13 @@ class Running:
         return code
 
     async def _until_stopped(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        loop, signals = asyncio.get_running_loop(), cancelling()
+        for number in signals:
             loop.add_signal_handler(number, self._stop, number)
         try:
             await self._batch.run()
         finally:
-            for number in _SIGNALS:  # what is finished is reported on, whoever is impatient by then
+            for number in signals:  # what is finished is reported on, whoever is impatient by then
                 loop.remove_signal_handler(number)
                 signal.signal(number, signal.SIG_IGN)
 
@@ -92,7 +92,7 @@ def hints(summary: Summary, policy: Policy) -> list[str]:
 @contextmanager
 def _undisturbed() -> Iterator[None]:
     """Have signals mean afterwards what they meant before."""
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in cancelling()}
     try:
         yield
     finally:

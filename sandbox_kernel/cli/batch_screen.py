@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from rich import box
-from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from sandbox_kernel.batches import Job, Left, Record, Summary, Watcher
 from sandbox_kernel.cli.escape import plain
-from sandbox_kernel.cli.screen import Terminal, title
+from sandbox_kernel.cli.screen import terminal, title
 from sandbox_kernel.notebooks import Cell, Outcome
 from sandbox_kernel.policy import format_seconds
 
@@ -36,7 +35,7 @@ class BatchScreen(Watcher):
 
     def __init__(self, total: int, *, quiet: bool) -> None:
         """Note how many runs there are to be."""
-        self._console = Terminal()
+        self._console = terminal()
         self._total = total
         self._quiet = quiet
         self._over = 0
@@ -44,7 +43,6 @@ class BatchScreen(Watcher):
         self._whole: TaskID | None = None
         self._lines: dict[Path, TaskID] = {}
         self._warnings: set[tuple[Path, str]] = set()
-        self._gone = False
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -107,7 +105,7 @@ class BatchScreen(Watcher):
             if line is not None:
                 self._live.remove_task(line)
         if not self._quiet:
-            self._print(self._line(record))
+            self._console.print(self._line(record))
 
     def resumed(self, count: int) -> None:
         """Say how many runs need not be done again."""
@@ -126,7 +124,7 @@ class BatchScreen(Watcher):
         """Show a table of what ended badly, and one line on all."""
         bad = [record for record in summary.records if not record.good and record.status is not Left.NOT_RUN]
         if bad:
-            self._print(_table(bad[:MAX_ROWS]))
+            self._console.print(_table(bad[:MAX_ROWS]))
         if len(bad) > MAX_ROWS:
             self.say(f"… and {len(bad) - MAX_ROWS} more; --report html=FILE shows all.")
         if summary.stopped:
@@ -139,15 +137,7 @@ class BatchScreen(Watcher):
 
     def say(self, sentence: str, style: str = "") -> None:
         """Print a sentence of our own; also when quiet."""
-        self._print(Text(_clean(sentence), style=style))
-
-    def _print(self, what: RenderableType) -> None:
-        """Print it, unless its reader has gone: the results are what counts."""
-        if not self._gone:
-            try:
-                self._console.print(what)
-            except BrokenPipeError:
-                self._gone = True
+        self._console.print(Text(_clean(sentence), style=style))
 
 
 def _table(records: list[Record]) -> Table:

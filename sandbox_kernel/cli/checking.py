@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -18,13 +17,13 @@ from sandbox_kernel.checks.reports import to_json, to_junit
 from sandbox_kernel.checks.suite import Suite, read_suite
 from sandbox_kernel.checks.verdicts import Graded
 from sandbox_kernel.cli import check_screen, policy_options
+from sandbox_kernel.cli.signals import cancelling
 from sandbox_kernel.cli.walls import require_wall
 from sandbox_kernel.errors import ExitCode, PolicyError
 from sandbox_kernel.host.memory import memory
 from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
 from sandbox_kernel.policy import Layer, Policy, layer_from_environment
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LAST = (".yaml", ".yml")
 _PLACE = ("engine", "image", "runtime")
 
@@ -120,12 +119,13 @@ async def _grade(
         cancelled = True
         grading.cancel()
 
-    for number in _SIGNALS:
+    signals = cancelling()
+    for number in signals:
         loop.add_signal_handler(number, cancel)
     try:
         return await grading, cancelled
     finally:
-        for number in _SIGNALS:
+        for number in signals:
             loop.remove_signal_handler(number)
 
 

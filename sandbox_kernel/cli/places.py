@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final
 import click
 from nbformat import NotebookNode
 
+from sandbox_kernel.cli.streams import require_output, standard_input
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import Destination, papermill, read_notebook
 from sandbox_kernel.notebooks.document import RUN_KEY
@@ -59,7 +59,7 @@ class Places:
 
         :raises NotebookError: it cannot be read, or is none.
         """
-        return read_source(self.notebook) if self.notebook else load_notebook(sys.stdin.buffer, self.name)
+        return read_source(self.notebook) if self.notebook else load_notebook(standard_input(), self.name)
 
 
 def places(
@@ -131,6 +131,7 @@ def _directory(source: Place | None, cwd: str | None) -> Path:
 
 def _target(source: Place | None, output: str | None, ending: str, *, inplace: bool) -> Place | None:
     if output == "-" or (source is None and output is None):
+        require_output()
         return None
     if inplace:
         return source

@@ -11,6 +11,7 @@ from sandbox_kernel.cli import kernels
 from sandbox_kernel.cli.escape import plain
 from sandbox_kernel.cli.papermill_options import Habits
 from sandbox_kernel.cli.places import Places
+from sandbox_kernel.cli.streams import print_notebook
 from sandbox_kernel.errors import ExitCode, NotebookError
 from sandbox_kernel.notebooks import papermill
 from sandbox_kernel.notebooks.destination import READER_SECONDS
@@ -84,7 +85,7 @@ def save_only(nb: NotebookNode, where: Places) -> int:
     """
     text = to_text(for_saving(nb))
     if (destination := where.destination) is None:
-        click.echo(text, nl=False)
+        print_notebook(text)
         return ExitCode.OK
     with destination:
         for _ in destination.write(text.encode()):

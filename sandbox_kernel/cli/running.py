@@ -1,8 +1,6 @@
 """One run of `sandbox-kernel run`: everything but its options, and all that takes long to import."""
 
 import asyncio
-import signal
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,8 @@ from sandbox_kernel.cli.papermill_options import Habits
 from sandbox_kernel.cli.places import Places
 from sandbox_kernel.cli.preparing import is_python, language_of, prepare, save_only, show_parameters
 from sandbox_kernel.cli.screen import Screen
+from sandbox_kernel.cli.signals import cancelling
+from sandbox_kernel.cli.streams import print_notebook
 from sandbox_kernel.cli.walls import beyond_reach
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import (
@@ -29,8 +29,6 @@ from sandbox_kernel.notebooks import (
 from sandbox_kernel.notebooks.document import for_saving
 from sandbox_kernel.notebooks.files import to_text
 from sandbox_kernel.policy import Policy, format_size
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,7 @@ def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, s
     for sentence in screen.copies.failures:
         screen.warned(sentence)
     if where.target is None:
-        sys.stdout.write(to_text(papermill.marked(for_saving(nb))))
+        print_notebook(to_text(papermill.marked(for_saving(nb))))
     _summarise(screen, nb, where, result)
     if asked.artifacts:
         _count_artifacts(screen, asked.artifacts, result)
@@ -148,12 +146,13 @@ def policy_for(kernel: str, settings: Mapping[str, str]) -> tuple[Policy, Collec
 async def _execute(run: NotebookRun) -> Result:
     """Execute; a signal cancels the run, which saves what there is."""
     loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
+    signals = cancelling()
+    for number in signals:
         loop.add_signal_handler(number, run.cancel, f"Cancelled by {number.name}.")
     try:
         return await run.execute()
     finally:
-        for number in _SIGNALS:
+        for number in signals:
             loop.remove_signal_handler(number)
 
 

@@ -6,10 +6,9 @@ broken pipe) ends the watching, not the run.
 """
 
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import IO, Any, cast
 
 from nbformat import NotebookNode
 from rich.console import Console
@@ -20,6 +19,7 @@ from rich.text import Text
 from sandbox_kernel.cli.copies import NO_COPIES
 from sandbox_kernel.cli.escape import Lines, plain
 from sandbox_kernel.cli.policy_options import flags
+from sandbox_kernel.cli.streams import Listener
 from sandbox_kernel.notebooks import Cell, Outcome, Progress
 
 _MARKS = {Outcome.OK: ("✓", "green"), Outcome.ERROR: ("✗", "red")}
@@ -27,29 +27,24 @@ _OTHER_MARK = ("■", "yellow")
 _LIMIT = re.compile(r"\('(\w+)'\)")
 
 
-class Terminal(Console):
-    """Standard error, for people. It falls silent when its reader has gone; rich would end the program."""
-
-    def __init__(self) -> None:
-        super().__init__(file=sys.stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-    def on_broken_pipe(self) -> None:
-        """Go on without a reader."""
-        self.quiet = True
+def terminal() -> Console:
+    """Return standard error, for people; it falls silent when nobody can read it any more."""
+    file = cast("IO[str]", Listener("stderr"))
+    return Console(file=file, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 class Screen(Progress):
     """Shows a run: `with screen: …`."""
 
     def __init__(self, *, log_output: bool, quiet: bool) -> None:
-        self._console = Terminal()
+        self._console = terminal()
+        self._files = {name: Listener(name) for name in ("stdout", "stderr")}
         self._log_output = log_output
         self.copies = NO_COPIES
         """Files that take what cells print, as it comes."""
         self._quiet = quiet
         self._live: Bar | None = None
         self._lines: dict[str, Lines] = {}
-        self._gone: set[int] = set()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -128,11 +123,11 @@ class Screen(Progress):
 
     def say(self, sentence: str, style: str = "") -> None:
         """Print a sentence of our own; also when quiet."""
-        self._write(self._console, Text(plain(sentence), style=style))
+        self._console.print(Text(plain(sentence), style=style))
 
     def _say(self, line: Text) -> None:
         if not self._quiet:
-            self._write(self._console, line)
+            self._console.print(line)
 
     def _update(self, **fields: Any) -> None:
         if self._live is not None:
@@ -146,31 +141,16 @@ class Screen(Progress):
             self._update(description=Text.from_ansi(lines.rest).plain[:60])
 
     def _colour(self, stream: str) -> bool:
-        file: TextIO = getattr(sys, stream)
-        return file.isatty() and not self._console.no_color
+        return self._files[stream].isatty() and not self._console.no_color
 
     def _print(self, stream: str, lines: list[str]) -> None:
-        file: TextIO = getattr(sys, stream)
+        file = self._files[stream]
         if self._live is not None and file.isatty():
             for line in lines:
-                self._write(self._console, Text.from_ansi(line))
-        elif lines and id(file) not in self._gone:
-            with self._minding(file):
-                file.write("\n".join(lines) + "\n")
-                file.flush()
-
-    def _write(self, console: Console, line: Text) -> None:
-        if id(console.file) not in self._gone:
-            with self._minding(console.file):
-                console.print(line)
-
-    @contextmanager
-    def _minding(self, file: Any) -> Iterator[None]:
-        """Stop writing to a file whose reader has gone; the notebook is what counts."""
-        try:
-            yield
-        except BrokenPipeError:
-            self._gone.add(id(file))
+                self._console.print(Text.from_ansi(line))
+        elif lines:
+            file.write("\n".join(lines) + "\n")
+            file.flush()
 
 
 def _count(cell: Cell) -> str:

@@ -156,10 +156,10 @@ class RemoteDestination(Destination):
             while thread.is_alive():
                 yield
         except GeneratorExit:  # nobody waits any longer
-            self._kept = _keep_here(data)
+            self._kept = keep_here(data)
             raise
         if failures:
-            raise NotebookError(f"{failures[0]} The notebook is in {_keep_here(data)}.") from failures[0]
+            raise NotebookError(f"{failures[0]} The notebook is in {keep_here(data)}.") from failures[0]
 
     def _upload(self, data: bytes | mmap, failures: list[NotebookError]) -> None:
         try:
@@ -182,7 +182,8 @@ class RemoteDestination(Destination):
             raise
 
 
-def _keep_here(data: bytes | mmap) -> str:
+def keep_here(data: bytes | mmap) -> str:
+    """Save a notebook that nobody else takes; return where."""
     descriptor, name = tempfile.mkstemp(prefix="sandbox-kernel-", suffix=".ipynb")
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -63,6 +64,7 @@ def sandbox_kernel() -> Run:
 def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Starts the program and returns it running; it is gone after the test."""
     programs = []
+    outside = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 
     def start(*arguments: str | Path) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
@@ -75,6 +77,7 @@ def started() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for program in programs:
         with program:
             program.kill()
+    signal.signal(signal.SIGHUP, outside)
 
 
 @pytest.fixture

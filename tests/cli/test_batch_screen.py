@@ -88,8 +88,9 @@ def test_a_long_table() -> None:
 
 def test_a_reader_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens any more: the batch goes on."""
-    made, sent = BatchScreen(2, quiet=False), io.StringIO()
-    made._console.file = sent
+    sent = io.StringIO()
+    monkeypatch.setattr("sys.stderr", sent)
+    made = BatchScreen(2, quiet=False)
 
     def broken(*_: object) -> None:
         raise BrokenPipeError

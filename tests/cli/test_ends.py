@@ -24,7 +24,8 @@ FIRST = "print('first')"
 SECOND = "from IPython.display import display\ndisplay({'text/plain': 'drawn'}, raw=True)\n6 * 7"
 BUSY = "print('busy', flush=True)\nwhile True: pass"
 BOMB = "print('busy', flush=True)\nheld = []\nwhile True: held.append(bytearray(b'x') * (32 << 20))"
-CRASH = "print('busy', flush=True)\nimport os\nos.kill(os.getpid(), 11)"
+CRASH = "print('busy', flush=True)\nimport os, time\ntime.sleep(1)\nos.kill(os.getpid(), 11)"
+"""What it printed has left the kernel by then; nothing in there could tell."""
 NEVER = "print('never')"
 RESULT = Path("a-executed.ipynb")
 
@@ -50,6 +51,20 @@ def result(outcome: str, code: int) -> NotebookNode:
 def given(notebook: Notebook, last: str) -> tuple[Path, bytes]:
     source = notebook("a.ipynb", FIRST, SECOND, last, NEVER)
     return source, source.read_bytes()
+
+
+def test_a_terminal_that_is_to_be_outlasted(started: Started, notebook: Notebook) -> None:
+    """Under nohup, a run goes on when its terminal goes away: it is another signal that ends it."""
+    source, _ = given(notebook, BUSY)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    program = started("run", "--log-output", source)
+    assert program.stdout
+    while program.stdout.readline() != "busy\n":
+        pass
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        program.send_signal(number)
+    assert program.wait(timeout=60) == 130
+    assert result("cancelled", 130).metadata.sandbox_kernel.message == "Cancelled by SIGTERM."
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -33,6 +33,22 @@ MUTATIONS = (
         _strangers("test_a_notebook_may_be_a_link_to_a_device_without_end"),
     ),
     Mutation(
+        "runs-outlast-their-terminal",
+        "A run that was started under nohup goes on when its terminal goes away.",
+        "sandbox_kernel/cli/signals.py",
+        "*(() if outlasts else (signal.SIGHUP,))",
+        "signal.SIGHUP",
+        within("cli/test_ends.py", "test_a_terminal_that_is_to_be_outlasted"),
+    ),
+    Mutation(
+        "runs-outlast-their-log",
+        "A disk that is full of what a run shows does not end the run.",
+        "sandbox_kernel/cli/streams.py",
+        "            except OSError:\n                self._give_up(file)\n        return len(text)",
+        "            except BrokenPipeError:\n                self._give_up(file)\n        return len(text)",
+        within("cli/test_streams.py", "test_who_does_not_listen"),
+    ),
+    Mutation(
         "notebooks-are-files",
         "A notebook that is a link to a device or a pipe is not opened at all.",
         FILES,

@@ -123,7 +123,7 @@ MUTATIONS = (
         "addresses-keep-what-they-refuse",
         "A result that a store does not take is not lost.",
         REMOTE,
-        "The notebook is in {_keep_here(data)}.",
+        "The notebook is in {keep_here(data)}.",
         "The notebook is in nonesuch.",
         within("notebooks/test_remote.py", "test_what_cannot_be_written_is_kept"),
     ),
