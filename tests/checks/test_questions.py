@@ -74,12 +74,15 @@ def answers(*said: object, nonce: str = "n") -> list[str]:
     return [text if isinstance(text, str) else json.dumps({"nonce": nonce, **text}) for text in said]
 
 
+NO_FUNCTION = {"variables": {}, "call": {"function": "missing"}}
+
+
 @pytest.mark.parametrize(
     "displayed",
     [
         [],
-        answers({"variables": {}}, nonce="another"),
-        answers({"variables": {}}, {"variables": {}}),
+        answers(NO_FUNCTION, nonce="another"),
+        answers(NO_FUNCTION, NO_FUNCTION),
         answers({"variables": []}),
         answers({}),
         answers({"variables": {"x": 5}}),

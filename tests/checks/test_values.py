@@ -257,6 +257,7 @@ def test_equal(expected: object, value: object) -> None:
         ({"a": 1}, {"a": 2}, "x['a'] is 2"),
         ({"a": 1}, {"b": 1}, "x lacks a key"),
         ({1: 1}, {True: 1}, "x lacks a key"),
+        ({True: 1}, {1: 1}, "x lacks a key"),
         ({"a": 1}, {}, "x has 0 keys"),
         ({"a": 1}, [("a", 1)], "x is [['a', 1]]"),
         (42, LyingInt(42), "x is an object of the class tests.checks.test_values.LyingInt"),
