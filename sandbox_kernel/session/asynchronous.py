@@ -21,7 +21,7 @@ class AsyncSandbox(Face):
 
     >>> import asyncio
     >>> async def main():
-    ...     async with AsyncSandbox("strict") as sandbox:
+    ...     async with AsyncSandbox("strict", cell_timeout="10s") as sandbox:
     ...         return await sandbox.run("1 + 1")
     >>> asyncio.run(main()).value
     '2'

@@ -32,7 +32,7 @@ from sandbox_kernel.session.settings import in_callers_words
 
 Result = TypeVar("Result")
 
-GRACE: Final = 2.0
+GRACE: Final = 5.0
 """Seconds that interrupted code has for its `finally`; numerical libraries look at signals now and then."""
 
 KILLERS: Final = frozenset({

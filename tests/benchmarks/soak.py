@@ -23,6 +23,7 @@ CALLS = 10_000
 LOOKS = 20
 EVENTFUL = 50
 """Calls from one deadline, death or reset to the next."""
+ROOMY = {"memory": "256m", "cell_timeout": "60s", "session_timeout": "none"}
 WARM_UP = 4
 """Starts of each kind before anything is counted: after two of them others are kept ready."""
 
@@ -76,7 +77,7 @@ def pss(process: int) -> float:
 def soak(calls: int, say: Callable[[Look], object]) -> list[Look]:
     """Make so many calls; return what was counted on the way."""
     looks: list[Look] = []
-    with Sandbox(memory="256m") as one, Sandbox("strict", memory="256m", session_timeout="none") as other:
+    with Sandbox(memory="256m") as one, Sandbox("strict", **ROOMY) as other:
         for _ in range(WARM_UP):
             for sandbox in (one, other):
                 sandbox.reset()
