@@ -67,6 +67,26 @@ class Fields:
         advice = "; put it in quotes" if isinstance(value, bool | int | float | date) else ""
         raise self._unfit(key, value, f"a text{advice}")
 
+    def class_names(self, key: str) -> tuple[str, ...]:
+        """Return one or several names of classes: `Stack`, `numpy.ndarray`.
+
+        :raises ChecksError: one of them cannot be any class's.
+        """
+        names = self.texts(key)
+        for name in names:
+            self._require_name(key, name)
+        return names
+
+    def class_name(self, key: str) -> str:
+        """Return the name of a class. :raises ChecksError: it cannot be any's."""
+        name = self.text(key)
+        self._require_name(key, name)
+        return name
+
+    def _require_name(self, key: str, name: str) -> None:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise self.refuse(f"{key!r} is {name[:_LONGEST]!r}, which is no name of Python's.")
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Return one text or a list of them. :raises ChecksError: it is neither."""
         value = self._get(key)
@@ -85,9 +105,9 @@ class Fields:
     def choice(self, key: str, choices: Iterable[str], default: str | None = None) -> str:
         """Return one of some words. :raises ChecksError: it is another."""
         value = self._get(key, default)
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise self._unfit(key, value, f"one of {', '.join(choices)}")
-        return str(value)
+        return value
 
     def number(self, key: str, default: float | None = None, *, least: float = 0) -> float:
         """Return a number. :raises ChecksError: it is none, or out of bounds."""

@@ -28,6 +28,13 @@ class Expectation:
     ignore_case: bool = False
     whitespace: Whitespace = "trim"
 
+    @property
+    def is_met_by_anything(self) -> bool:
+        """Whether no text lacks it: one of its parts is empty, or only white space that does not count."""
+        if self.matches is not None:
+            return self.matches.search("") is not None
+        return not all(self._normal(part) for part in self.contains)
+
     def miss(self, text: str) -> str | None:
         """Return why a text is not what is expected, without saying what is; None if it is."""
         if self.matches is not None:

@@ -1,5 +1,6 @@
 """A CHECKS file: read whole, or refused in a sentence that names the place."""
 
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ def parse_suite(content: bytes | str, source: str) -> Suite:
         written = yaml.load(content, Loader=_Loader)  # noqa: S506 -- a safe one, which also minds its keys
     except yaml.YAMLError as error:
         raise ChecksError(f"{source} is not YAML: {_one_line(error)}") from error
-    except (RecursionError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:  # as PyYAML fails
         raise ChecksError(f"{source} cannot be read: {str(error)[:200]}.") from error
     fields = Fields(written, source, _FILE)
     entries = fields.items("checks")
@@ -112,18 +113,54 @@ def _read_check(entry: object, place: str, *, reveal: bool) -> Check:
     )
 
 
+_OWN: Final = {
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+)", "-+0123456789"),
+    "float": (
+        r"[-+]?(?:(?:0|[1-9][0-9_]*)(?:\.[0-9_]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?i:inf)|\.(?i:nan)",
+        "-+.0123456789",
+    ),
+}
+"""What is no text, by how it looks and begins. YAML 1.1, which PyYAML reads, has `no` for false, 010 for 8,
+12:30 for 750, and 1e-9 for a text: no submission would be right."""
+
+
+def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """Return what a plain value may be, by its first character: as PyYAML has it, but for what is our own."""
+    found = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] not in _OWN]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for name, (pattern, letters) in _OWN.items():
+        for letter in letters:
+            found.setdefault(letter, []).append((f"tag:yaml.org,2002:{name}", re.compile(f"(?:{pattern})$")))
+    return found
+
+
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in a mapping: one of the two would go unheard."""
+    """Reads values as they look to people, and refuses what was forgotten, or would go unheard."""
+
+    yaml_implicit_resolvers = _resolvers()
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Return the mapping. :raises yaml.YAMLError: one of its keys is there twice."""
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        for number, key in enumerate(keys):
-            if key in keys[:number]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key[:60]!r} is there twice", node.start_mark
-                )
+        """Return the mapping. :raises yaml.YAMLError: a key of it is there twice, or nothing follows one."""
+        seen: set[tuple[str, str]] = set()
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if (key.tag, key.value) in seen and key.value != "<<":
+                raise _misread(f"the key {key.value[:60]!r} is there twice", node)
+            seen.add((key.tag, key.value))
+            if key.value and isinstance(value, yaml.ScalarNode) and not value.value and value.tag == _NULL:
+                raise _misread(f"{key.value[:60]!r} is empty; write null if nothing is meant", value)
         return super().construct_mapping(node, deep)
+
+
+_NULL: Final = "tag:yaml.org,2002:null"
+
+
+def _misread(problem: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 def _one_line(error: yaml.YAMLError) -> str:

@@ -1,5 +1,6 @@
 """CHECKS files: what is understood, and what is refused in which words."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,12 @@ def check(text: str) -> str:
         ("[1]", "C: a list stands where a mapping (key: value) should be."),
         ("cheks: []", "C: 'cheks' is not known here; did you mean 'checks'?"),
         ("title: x", "C: 'checks' is missing."),
-        ("checks:", "C: 'checks' is empty."),
+        ("checks:", "C is not YAML: line 1, column 8: 'checks' is empty; write null if nothing is meant."),
+        ("checks: null", "C: 'checks' is empty."),
+        ("checks: [{kind: [output]}]", "C, check 1: 'kind' is a list; it has to be one of output, "),
+        ("checks: !!int ''", "C cannot be read: "),
+        ("checks: !!bool x", "C cannot be read: "),
+        ("checks: !!timestamp x", "C cannot be read: "),
         ("checks: []", "C: 'checks' has 0 entries; it has to have 1 to 1000."),
         ("checks: {a: 1}", "C: 'checks' is a mapping; it has to be a list."),
         ("checks: [x]", "C, check 1: 'x' (a text) stands where a mapping with a 'kind' should be."),
@@ -93,8 +99,40 @@ def check(text: str) -> str:
             "'equals' is 42 (a whole number); it has to be a text; put it in quotes.",
         ),
         (
-            check("kind: output, equals: yes"),
+            check("kind: output, equals: true"),
             "'equals' is True (true or false); it has to be",
+        ),
+        (
+            check("kind: output, equals: a, ignore_case: yes"),
+            "'ignore_case' is 'yes' (a text); it has to be true or false.",
+        ),
+        (
+            check("kind: output, contains: ''"),
+            "'contains' is met by any text, an empty one too; say more of what is expected.",
+        ),
+        (
+            check("kind: output, contains: [a, ' ']"),
+            "'contains' is met by any text",
+        ),
+        (
+            check("kind: output, matches: '^\\d*$'"),
+            "'matches' is met by any text",
+        ),
+        (
+            check("kind: function_call, function: f, equals: "),
+            "'equals' is empty; write null if nothing is meant.",
+        ),
+        (
+            check("kind: function_call, function: f, raises: Value Error"),
+            "'raises' is 'Value Error', which is no name of Python's.",
+        ),
+        (
+            check("kind: cell_error, raises: ''"),
+            "'raises' is '', which is no name of Python's.",
+        ),
+        (
+            check("kind: variable_type, variable: x, type: [int, a list]"),
+            "'type' is 'a list', which is no name of Python's.",
         ),
         (
             check("kind: output, equals: a, variable: x"),
@@ -177,6 +215,10 @@ def check(text: str) -> str:
             "'dtypes' names 'b', which is not among 'columns'.",
         ),
         (
+            check("kind: dataframe, variable: x, columns: {a: [1]}, dtypes: {a: 64}"),
+            "'dtypes' says 64 (a whole number) of 'a'; it has to be a text.",
+        ),
+        (
             check("kind: figure, count: 1.5"),
             "'count' is 1.5 (a number); it has to be a whole ",
         ),
@@ -189,6 +231,31 @@ def test_refusals(text: str, sentence: str) -> None:
     assert str(refusal.value).startswith("C")
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1e-9", 1e-9),
+        ("-2.5E+3", -2500.0),
+        (".5", 0.5),
+        ("1_000", 1000),
+        ("0x1f", 31),
+        ("-.inf", float("-inf")),
+        (".nan", float("nan")),
+        ("true", True),
+        ("no", "no"),
+        ("010", "010"),
+        ("12:30", "12:30"),
+        ("1.2.3", "1.2.3"),
+        ("null", None),
+        ("2026-01-31", date(2026, 1, 31)),
+    ],
+)
+def test_values_are_read_as_they_look(written: str, meant: object) -> None:
+    """A number is one however it is written; what only YAML 1.1 takes for a number or a bool is text."""
+    suite = parse_suite(check(f"kind: variable_value, variable: x, equals: {written}"), "C")
+    assert suite.checks[0].condition.expected == repr(meant)
 
 
 def test_files(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Verdicts on evidence: pure functions, no kernel."""
 
 import json
+from decimal import Decimal
 from xml.etree.ElementTree import fromstring
 
 import pandas as pd
@@ -140,6 +141,11 @@ def called(**call: object) -> Evidence:
         (
             "kind: dataframe, variable: x, ignore_row_order: true, columns: {a: [2, 1], b: [0.5, null]}",
             variable(FRAME),
+            "x lacks a row",
+        ),
+        (
+            "kind: dataframe, variable: x, ignore_row_order: true, columns: {a: [2, 1]}",
+            variable(pd.DataFrame({"a": [Decimal("sNaN"), Decimal(2)]})),
             "x lacks a row",
         ),
         ("kind: dataframe, variable: x, columns: {a: [1, 2]}", variable(FRAME), "x has 2 columns"),

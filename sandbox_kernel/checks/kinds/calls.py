@@ -47,7 +47,7 @@ class FunctionCall(Condition):
             case "equals":
                 return cls(asked=call, how=how, value=plain(fields, how), tolerance=read_tolerance(fields))
             case "raises":
-                return cls(asked=call, how=how, raises=fields.text(how))
+                return cls(asked=call, how=how, raises=fields.class_name(how))
         return cls(asked=call, how=how, prints=Expectation(equals=fields.text(how)))
 
     @property

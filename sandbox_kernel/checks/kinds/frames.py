@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sandbox_kernel.checks.comparing import MOST_PAIRS, count, difference
-from sandbox_kernel.checks.fields import Fields
+from sandbox_kernel.checks.fields import Fields, named
 from sandbox_kernel.checks.kinds.variables import Variable, read_name, read_tolerance
 from sandbox_kernel.checks.plain import plain
 from sandbox_kernel.checks.values import Column, Tolerance, Value
@@ -41,9 +41,11 @@ class FrameEquals(Variable):
         if len({len(cells) for cells in columns.values()}) > 1:
             raise fields.refuse("'columns' has columns of different lengths.")
         dtypes = fields.mapping("dtypes", {})
-        for name in dtypes:
+        for name, dtype in dtypes.items():
             if name not in columns:
                 raise fields.refuse(f"'dtypes' names {name[:60]!r}, which is not among 'columns'.")
+            if not isinstance(dtype, str) or not dtype:
+                raise fields.refuse(f"'dtypes' says {named(dtype)} of {name[:60]!r}; it has to be a text.")
         return cls(
             name=read_name(fields),
             columns=columns,
@@ -107,10 +109,10 @@ class FrameEquals(Variable):
         if len(left) ** 2 > MOST_PAIRS:
             return f"{self.name} is too large to be compared in any order"
         for expected in zip(*self.columns.values(), strict=True):
-            found = next((row for row in left if self._is_row(expected, row)), None)
+            found = next((number for number, row in enumerate(left) if self._is_row(expected, row)), None)
             if found is None:
                 return f"{self.name} lacks a row"
-            left.remove(found)
+            del left[found]
         return None
 
     def _is_row(self, expected: Sequence[Any], row: Sequence[Value]) -> bool:

@@ -29,13 +29,16 @@ def read_expectation(fields: Fields) -> Expectation:
             pattern = compiled(fields.text("matches"), ignore_case=ignore_case)
         except ValueError as error:
             raise fields.refuse(f"'matches' is not a pattern that RE2 can read: {error}.") from error
-    return Expectation(
+    expectation = Expectation(
         equals=fields.text("equals") if given == "equals" else None,
         contains=fields.texts("contains") if given == "contains" else (),
         matches=pattern,
         ignore_case=ignore_case,
         whitespace=cast("Whitespace", fields.choice("whitespace", WHITESPACE, "trim")),
     )
+    if expectation.is_met_by_anything:
+        raise fields.refuse(f"{given!r} is met by any text, an empty one too; say more of what is expected.")
+    return expectation
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class CellError(Condition):
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """Return what was written. :raises ChecksError: it is not usable."""
-        return cls(fields.text("raises"), Place.read(fields))
+        return cls(fields.class_name("raises"), Place.read(fields))
 
     @property
     def title(self) -> str:

@@ -85,7 +85,7 @@ class HasType(Variable):
     @classmethod
     def read(cls, fields: Fields) -> Self:
         """Return what was written. :raises ChecksError: it is not usable."""
-        return cls(read_name(fields), fields.texts("type"))
+        return cls(read_name(fields), fields.class_names("type"))
 
     @property
     def expected(self) -> str:
