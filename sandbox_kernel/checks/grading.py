@@ -28,9 +28,22 @@ ANSWER_SECONDS: Final = 30.0
 """For an answer, where the policy gives cells more: it takes milliseconds, unless threads that the
 submission has left behind take the processor."""
 
-PRELUDE: Final = "import sys; exit = quit = sys.exit"
+EXIT: Final = "from sys import exit; quit = exit"
 """Run before a submission that says one of the two: a kernel takes them for a wish to end it, a moment
-later, and goes on with the code until then."""
+later, and goes on with the code until then. It leaves no name that was not there."""
+
+PROGRAM: Final = """
+def as_a_program():
+    import asyncio, concurrent.futures, sys
+    def run(*given, run=asyncio.run, **named):
+        with concurrent.futures.ThreadPoolExecutor(1) as apart:
+            return apart.submit(run, *given, **named).result()
+    asyncio.run, sys.argv = run, ["submission.py"]
+as_a_program()
+del as_a_program
+"""
+"""Run before a script that may look at its arguments, which would be its kernel's, or may begin an event
+loop, of which there may be but one in a thread: the kernel has one already."""
 
 
 class _Stop(Exception):  # noqa: N818 -- nothing of ours has failed
@@ -63,6 +76,7 @@ async def grade(path: Path, suite: Suite, policy: Policy, name: str | None = Non
         submission = read_submission(path, policy.code)
         async with AsyncSandbox(policy) as sandbox:
             evidence = await _Examination(sandbox, suite).of(submission)
+        return graded(Outcome.OK, "it ran to its end", evidence)
     except SubmissionError as error:
         return graded("unusable", str(error))
     except _Stop as stop:
@@ -71,7 +85,9 @@ async def grade(path: Path, suite: Suite, policy: Policy, name: str | None = Non
         if error.exit_code == ExitCode.USAGE:
             raise
         return graded(Outcome.LOST, str(error).rstrip("."))
-    return graded(Outcome.OK, "it ran to its end", evidence)
+    except Exception as error:  # noqa: BLE001 -- a bug of ours must not cost all others their results
+        bug = f"{type(error).__name__}: {error}"[:200]
+        return graded(Outcome.LOST, f"it could not be judged, which is a bug in sandbox-kernel: {bug}")
 
 
 def require_room(suite: Suite, policy: Policy) -> None:
@@ -98,8 +114,8 @@ class _Examination:
 
     async def of(self, submission: Submission) -> Evidence:
         """Run a submission and ask what has to be known. :raises _Stop: it did not come to its end."""
-        if _says_exit(submission):
-            await self._sandbox.run(PRELUDE)
+        if prelude := _prelude(submission):
+            await self._sandbox.run(prelude)
         cells = tuple([await self._run(piece, submission) for piece in submission.pieces])
         variables = await self._variables()
         calls = {
@@ -181,8 +197,14 @@ def _ending_of(execution: Execution) -> str:
     return "silent" if execution.ok else execution.outcome
 
 
-def _says_exit(submission: Submission) -> bool:
-    return any(word in piece.source for piece in submission.pieces for word in ("exit", "quit"))
+def _prelude(submission: Submission) -> str:
+    """Return what has to be run before a submission; "" if nothing has to be."""
+
+    def says(*words: str) -> bool:
+        return any(word in piece.source for piece in submission.pieces for word in words)
+
+    parts = [EXIT] * says("exit", "quit") + [PROGRAM] * (submission.is_script and says("arg", "asyncio"))
+    return "\n".join(parts)
 
 
 def _is_good_exit(error: Error) -> bool:

@@ -88,7 +88,10 @@ class Describer:
             return ["none", "pandas.NA"]
         generic = loaded("numpy", "generic")
         if generic is not None and any(base is generic for base in ancestors(of)) and value.dtype.type is of:
-            form, _, *held = self.describe(value.item(), depth)
+            plain = value.item()
+            if KIND(plain) is of:  # a longdouble, which no number of Python's can hold
+                return self._printed(value, depth)
+            form, _, *held = self.describe(plain, depth)
             return [form, f"numpy.{of.__name__}", *held]
         return self._object(class_name(of))
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_UNPACKED = 64 << 20
 """Bytes of pixels of a picture that is looked at: five times those of a figure at 300 dots per inch."""
+MAX_HEIGHT = 10_000
+"""Rows of one. Each is looked at by itself: thirty million of a single pixel would take half a minute."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _WANTED = 1 << 16
 """Bytes that are unpacked at a time."""
@@ -38,7 +40,7 @@ def read_png(content: bytes) -> Picture | str:
     known = colour in _CHANNELS and bits in (1, 2, 4, 8, 16) and not packing
     pixel = max(1, bits * _CHANNELS.get(colour, 1) // 8)
     row = 1 + (width * bits * _CHANNELS.get(colour, 1) + 7) // 8
-    if not known or not width or not height or row * height > MAX_UNPACKED:
+    if not known or not width or not 0 < height <= MAX_HEIGHT or row * height > MAX_UNPACKED:
         return "it is a PNG of an impossible size or kind"
     data = b"".join(part for name, part in parts if name == b"IDAT")
     looked = _look(data, row, pixel, row * height)

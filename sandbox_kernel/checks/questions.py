@@ -113,7 +113,7 @@ def _read_call(said: object) -> Called:
         case {"function": "returned", "value": value}:
             return Called(end="returned", value=read_value(value))
         case {"function": "raised", "classes": [*classes], "said": str(words), "inside": bool(inside)}:
-            names = tuple(map(str, classes[:20]))
+            names = tuple(name[:200] for name in classes[:20] if isinstance(name, str))
             return Called(end="raised", classes=names, said=words[:500], inside=inside)
         case {"function": "missing"}:
             return Called(end="missing")

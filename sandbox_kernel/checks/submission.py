@@ -44,11 +44,14 @@ def read_submission(path: Path, most_code: int) -> Submission:
     :param most_code: bytes of code, all cells together, that a submission may have.
     :raises SubmissionError: it cannot be read, is no script or notebook, or too long.
     """
-    if path.is_symlink():
-        raise SubmissionError("it is a link, which is not followed")
-    if path.suffix not in SUFFIXES:
-        raise SubmissionError(f"it is neither a script (.py) nor a notebook (.ipynb): {path.name}")
-    submission = _script(path, most_code) if path.suffix == ".py" else _notebook(path)
+    try:
+        if path.is_symlink():
+            raise SubmissionError("it is a link, which is not followed")
+        if path.suffix not in SUFFIXES:
+            raise SubmissionError(f"it is neither a script (.py) nor a notebook (.ipynb): {path.name}")
+        submission = _script(path, most_code) if path.suffix == ".py" else _notebook(path)
+    except OSError as error:
+        raise SubmissionError(f"it cannot be read: {error.strerror}") from error
     if not any(piece.source.strip() for piece in submission.pieces):
         raise SubmissionError("there is no code in it")
     length = sum(len(piece.source.encode()) for piece in submission.pieces)
@@ -68,8 +71,6 @@ def _script(path: Path, most_code: int) -> Submission:
         with path.open("rb") as file:
             content = file.read(most_code + 4)  # a byte order mark does not count
         source = content.decode("utf-8-sig")
-    except OSError as error:
-        raise SubmissionError(f"it cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         if len(content) > most_code:
             raise SubmissionError(_too_long(most_code)) from error
@@ -85,8 +86,6 @@ def _notebook(path: Path) -> Submission:
         if path.stat().st_size > NOTEBOOK_SPACE:
             raise SubmissionError(f"it is larger than {NOTEBOOK_SPACE >> 20} MiB; clear its outputs")
         nb = read_notebook(path)
-    except OSError as error:
-        raise SubmissionError(f"it cannot be read: {error.strerror}") from error
     except NotebookError as error:
         raise SubmissionError(str(error).rstrip(".")) from error
     cells = code_cells(nb)

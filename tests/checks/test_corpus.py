@@ -7,13 +7,18 @@ each: how its run ends ("any" where it is the kernel's or the machine's choice) 
 import asyncio
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 import yaml
 
+from sandbox_kernel.checks.evidence import Evidence
+from sandbox_kernel.checks.fields import Fields
+from sandbox_kernel.checks.kinds import Condition
 from sandbox_kernel.checks.many import Entry, grade_all
-from sandbox_kernel.checks.suite import Suite, read_suite
+from sandbox_kernel.checks.suite import Check, Suite, read_suite
 from sandbox_kernel.checks.verdicts import Graded
 from sandbox_kernel.policy import Policy
 
@@ -87,3 +92,34 @@ def test_answers_are_kept(results: dict[str, Graded]) -> None:
     """No reason tells what was expected of a text."""
     reasons = [verdict.reason for graded in results.values() for verdict in graded.verdicts]
     assert not [reason for reason in reasons if "Hello, world" in reason]
+
+
+@dataclass(frozen=True)
+class Faulty(Condition):
+    """Has a bug that the output of one submission brings to light."""
+
+    title = expected = "no failure"
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """Return one."""
+        return cls()
+
+    def miss(self, evidence: Evidence, number: int) -> str | None:
+        """Return nothing where the output is right, and fail where it is not."""
+        return None if "Hello, world!" in evidence.cells[0].stdout else str(1 / 0)
+
+
+def test_a_bug_of_ours_costs_one_result(tmp_path: Path) -> None:
+    """Who cannot be judged, or read, is named as such; the others have their results."""
+    only = Check(kind="faulty", name="faulty", points=1, condition=Faulty())
+    suite = Suite(source="C", checks=(only,), policy={"cell_timeout": 20})
+    names = (CORPUS / "hello" / "wrong_case.py", tmp_path / f"{'x' * 300}.py", CORPUS / "hello" / "right.py")
+    entries = [Entry(path, path.name[:20]) for path in names]
+    wrong, unreadable, right = asyncio.run(grade_all(entries, suite, policy_of(suite), 1))
+    assert (wrong.was_run, wrong.passed, wrong.points) == (False, False, 0)
+    assert wrong.cause.startswith(
+        "it could not be judged, which is a bug in sandbox-kernel: ZeroDivisionError"
+    )
+    assert (unreadable.outcome, unreadable.cause) == ("unusable", "it cannot be read: File name too long")
+    assert right.passed

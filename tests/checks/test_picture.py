@@ -50,6 +50,7 @@ def test_pictures_of_matplotlib() -> None:
         (WHOLE[:8] + part((b"IEND", b"")), "it is a PNG that is broken or cut off"),
         (png(0, 60, b""), "it is a PNG of an impossible size or kind"),
         (png(1 << 31, 1 << 31, b"\0"), "it is a PNG of an impossible size or kind"),
+        (png(1, 10_001, bytes(2 * 10_001)), "it is a PNG of an impossible size or kind"),
         (png(60, 60, bytes(61 * 60), colour=5), "it is a PNG of an impossible size or kind"),
         (png(60, 60, bytes(61 * 60), bits=7), "it is a PNG of an impossible size or kind"),
         (png(60, 60, b""), "it is a PNG whose pixels are missing"),

@@ -103,6 +103,14 @@ def test_what_is_no_answer(displayed: list[str]) -> None:
         read_answer(displayed, "n", called=True)
 
 
+def test_names_of_classes_are_texts() -> None:
+    """Whatever else stands among them is nobody's name, and is not written out."""
+    raised = {"function": "raised", "classes": [["x"], "a.B", 5, {}], "said": "", "inside": True}
+    called = read_answer(answers({"variables": {}, "call": raised}), "n", called=True).called
+    assert called
+    assert called.classes == ("a.B",)
+
+
 def test_an_answer_cannot_be_prepared() -> None:
     """Two questions for the same differ."""
     assert ask(["x"]).nonce != ask(["x"]).nonce

@@ -53,6 +53,7 @@ def named(value: object) -> str | None:
         (collections.Counter("aa"), "mapping", "collections.Counter", "{'a': 2}"),
         (np.array([[1, 2]]), "sequence", "numpy.ndarray", "[[1, 2]]"),
         (np.float64(0.5), "number", "numpy.float64", "0.5"),
+        (np.longdouble("0.5"), "number", "numpy.longdouble", "0.5"),
         (np.bool_(True), "bool", "numpy.bool", "True"),
         (pd.Series([1.5]), "sequence", "pandas.Series", "[1.5]"),
         (pd.Timestamp("2026-01-31"), "moment", "pandas.Timestamp", "2026-01-31T00:00:00"),
