@@ -176,6 +176,16 @@ def test_a_template_has_imported_all_that_a_first_cell_needs(tmp_path):
     assert inside - ast.literal_eval(run.stdout) <= {"_sandbox_profile", "runpy"}
 
 
+def test_libraries_that_have_threads_are_forked_without(forking, tmp_path):
+    """pyarrow starts one as it is imported, and pandas imports pyarrow."""
+    policy = Policy(engine="bubblewrap", workspace="none", preload=("pyarrow",))
+    code = (
+        "import os, pyarrow; print([pyarrow.array([1, 2]).to_pylist(), 'JE_ARROW_MALLOC_CONF' in os.environ])"
+    )
+    assert seen(tmp_path, policy, code) == [[1, 2], False]
+    assert forking.forked == 1
+
+
 def test_a_module_that_is_not_there_costs_nothing_but_the_fork(forking, tmp_path, caplog):
     """It says once which one it was, and kernels start the usual way."""
     policy = Policy(engine="bubblewrap", workspace="none", preload=("pandsa",))

@@ -27,6 +27,9 @@ KERNELS = (
 )  # fmt: skip
 """What a kernel has imported when its first cell ends, as far as it is there."""
 
+WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""What keeps libraries from starting threads as they are imported: pyarrow, and pandas where that is there."""
+
 SCRATCH = "sandbox-kernel-template-"
 
 OURS = 4
@@ -47,7 +50,7 @@ def import_all(modules: list[str], directories: list[str], uid: int | None) -> N
     if uid is not None:
         os.chown(scratch, uid, uid)
     try:
-        with _only_from(directories), _writing_to(scratch), _as_somebody_else(uid):
+        with _only_from(directories), _with_variables(scratch), _as_somebody_else(uid):
             importlib.import_module("ipykernel.kernelapp")
             for name in KERNELS:
                 with contextlib.suppress(ImportError):
@@ -77,15 +80,15 @@ def _is_within(path: str, directories: list[str]) -> bool:
 
 
 @contextlib.contextmanager
-def _writing_to(scratch: str) -> Iterator[None]:
-    """Let caches go where they are removed: a kernel's own home is not there yet."""
-    names = ("MPLCONFIGDIR", "XDG_CACHE_HOME", "TMPDIR")
-    kept = {name: os.environ[name] for name in names if name in os.environ}
-    os.environ.update(dict.fromkeys(names, scratch))
+def _with_variables(scratch: str) -> Iterator[None]:
+    """Let caches go where they are removed: a kernel's own home is not there yet. Have no threads begun."""
+    variables = {**dict.fromkeys(("MPLCONFIGDIR", "XDG_CACHE_HOME", "TMPDIR"), scratch), **WITHOUT_THREADS}
+    kept = {name: os.environ[name] for name in variables if name in os.environ}
+    os.environ.update(variables)
     try:
         yield
     finally:
-        for name in names:
+        for name in variables:
             del os.environ[name]
         os.environ.update(kept)
 
