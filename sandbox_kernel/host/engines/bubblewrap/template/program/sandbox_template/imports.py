@@ -28,7 +28,7 @@ KERNELS = (
 """What a kernel has imported when its first cell ends, as far as it is there."""
 
 WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
-"""What keeps libraries from starting threads as they are imported: pyarrow, and pandas where that is there."""
+"""What keeps libraries from starting threads as they are imported: pyarrow, and so pandas beside it."""
 
 SCRATCH = "sandbox-kernel-template-"
 
