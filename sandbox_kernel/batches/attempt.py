@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from sandbox_kernel.batches.artifacts import ArtifactFolders
 from sandbox_kernel.batches.figures import Album
 from sandbox_kernel.batches.fingerprint import Fingerprint
+from sandbox_kernel.batches.naming import digest
 from sandbox_kernel.batches.plan import Job
 from sandbox_kernel.batches.record import Record
 from sandbox_kernel.batches.sources import read_content, to_notebook
@@ -87,5 +88,5 @@ class NotebookAttempt:
         nb = to_notebook(self._job, content)
         for sentence in self._common.prepare(nb, self._job):
             self._watcher.warned(self._job, sentence)
-        Fingerprint.of(self._job, content, self._common.conditions).note(nb.metadata)
+        Fingerprint.of(self._job, digest(content), self._common.conditions).note(nb.metadata)
         return nb

@@ -1,11 +1,13 @@
 """What a result was made of: by it, a later batch sees whether it would be made of the same again."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, Self
 
 from sandbox_kernel.batches.naming import canonical, digest
 from sandbox_kernel.batches.plan import Job
+from sandbox_kernel.notebooks.parameters.literals import plain
 
 BATCH_KEY: Final = "sandbox_kernel_batch"
 """Where a batch writes it, in the metadata of a result. A run leaves it alone, and no kernel writes there."""
@@ -17,19 +19,22 @@ class Fingerprint:
 
     notebook: str
     parameters: str
+    folder: str
     kernel: str
     policy: str
 
     @classmethod
-    def of(cls, job: Job, content: bytes, conditions: Mapping[str, Any]) -> Self:
-        """Return the fingerprint of a job whose notebook holds `content`.
+    def of(cls, job: Job, notebook: str, conditions: Mapping[str, Any]) -> Self:
+        """Return the fingerprint of a job.
 
+        :param notebook: the digest of what its notebook holds.
         :param conditions: the kernel's name under "kernel", and what else is the same for all jobs.
         """
         others = {name: value for name, value in conditions.items() if name != "kernel"}
         return cls(
-            notebook=digest(content),
-            parameters=digest(canonical(dict(job.parameters))),
+            notebook=notebook,
+            parameters=digest(canonical(plain(job.parameters))),
+            folder=digest(os.fsencode(job.directory)),  # the same notebook reads other files elsewhere
             kernel=str(conditions["kernel"]),
             policy=digest(canonical(others)),
         )

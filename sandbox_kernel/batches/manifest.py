@@ -31,14 +31,19 @@ from typing import Any, Final
 
 import yaml
 
+from sandbox_kernel.batches.naming import canonical
+from sandbox_kernel.batches.plan import MAX_JOBS
 from sandbox_kernel.batches.refusals import ManifestError, check_parameters, refuse_unknown
 from sandbox_kernel.policy.fields import KINDS
 from sandbox_kernel.policy.units import UnusableError
 
 MAX_BYTES: Final = 16 << 20
 """Of a manifest: some hundred thousand runs."""
-MAX_GRID: Final = 20_000
-"""Combinations of one grid, as many as a batch may have runs."""
+MAX_GRID: Final = MAX_JOBS
+"""Combinations of one grid."""
+MAX_TEXT: Final = 64 << 20
+"""Characters of all runs' parameters together, as JSON: they are held in memory, and stand in a report. A few
+lines of YAML can stand for many more (references)."""
 SUFFIXES: Final = (".yaml", ".yml", ".csv")
 
 _TOP: Final = ("runs", "parameters", "timeout")
@@ -66,11 +71,19 @@ def read_manifest(path: Path, typed: Callable[[str], object]) -> list[Entry]:
     :raises ManifestError: it cannot be read, or is not understood.
     """
     text = _text(path)
-    entries = list(
-        _csv_entries(text, str(path), typed)
-        if path.suffix.lower() == ".csv"
-        else _yaml_entries(text, str(path))
-    )
+    is_csv = path.suffix.lower() == ".csv"
+    found = _csv_entries(text, str(path), typed) if is_csv else _yaml_entries(text, str(path))
+    entries, room = [], MAX_TEXT
+    for entry in found:
+        entries.append(entry)
+        room -= len(canonical(entry.parameters))
+        if len(entries) > MAX_JOBS:
+            raise ManifestError(f"{entry.where}: {MAX_JOBS} runs are the most of one batch: split it.")
+        if room < 0:
+            raise ManifestError(
+                f"{entry.where}: the parameters of all runs up to here are longer than {MAX_TEXT >> 20} MiB; "
+                "pass names of files."
+            )
     if not entries:
         raise ManifestError(f"{path} asks for no run.")
     return entries

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from itertools import chain, islice
 from typing import Final
 
 from sandbox_kernel.errors import NotebookError
@@ -51,7 +52,8 @@ def _check_values(values: list[object], where: str) -> None:
             )
         for value in values:
             _check_kind(value, where)
-        values = [child for value in values for child in _children(value)]
+        below = chain.from_iterable(map(_children, values))
+        values = list(islice(below, MAX_VALUES))  # a long list may be there a thousand times
         if not values:
             return
     raise ManifestError(f"{where}: the parameters are nested more than {MAX_DEPTH} levels deep.")

@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 
 from sandbox_kernel.batches.figures import Album
 from sandbox_kernel.batches.fingerprint import BATCH_KEY, Fingerprint
+from sandbox_kernel.batches.naming import digest
 from sandbox_kernel.batches.plan import Job
 from sandbox_kernel.batches.record import Left, Record
 from sandbox_kernel.batches.sources import read_content
@@ -26,22 +27,23 @@ def still_good(
     jobs: Sequence[Job], conditions: Mapping[str, Any], album: Album | None = None
 ) -> list[Record]:
     """Return a record of each job whose result is there, ended well, and would be made of the same again."""
-    contents: dict[object, bytes | None] = {}
+    notebooks: dict[object, str | None] = {}
     records = []
     for job in jobs:
-        if job.real not in contents:
-            contents[job.real] = _content(job)
-        content, result = contents[job.real], _result(job)
-        if content is None or result is None:
+        if job.real not in notebooks:
+            notebooks[job.real] = _digest(job)
+        notebook, result = notebooks[job.real], _result(job)
+        if notebook is None or result is None:
             continue
-        if _holds(result, Fingerprint.of(job, content, conditions)):
+        if _holds(result, Fingerprint.of(job, notebook, conditions)):
             records.append(_record(job, result, album))
     return records
 
 
-def _content(job: Job) -> bytes | None:
+def _digest(job: Job) -> str | None:
+    """Return the digest of a notebook, and hold nothing else of it: there may be thousands."""
     try:
-        return read_content(job)
+        return digest(read_content(job))
     except NotebookError:  # told when its turn comes
         return None
 

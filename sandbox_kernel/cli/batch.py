@@ -38,6 +38,7 @@ from sandbox_kernel.cli.walls import beyond_reach, require_wall
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.host.memory import memory
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, RunOptions
+from sandbox_kernel.notebooks.parameters.literals import assignments
 from sandbox_kernel.notebooks.parameters.reading import value_of
 from sandbox_kernel.notebooks.remote import Address, place
 from sandbox_kernel.policy import Policy
@@ -120,7 +121,6 @@ def _conditions(asked: Asked, kernel: str, policy: Policy) -> dict[str, object]:
         "kernel": kernel,
         "policy": policy.to_dict(),
         "allow_errors": asked.allow_errors,
-        "cwd": str(Path(asked.cwd).resolve()) if asked.cwd else None,
         "artifacts": asked.artifacts is not None,
         "report_mode": habits.report_mode,
         "injected": [habits.inject_paths, habits.inject_input_path, habits.inject_output_path],
@@ -149,11 +149,13 @@ def _plan(asked: Asked) -> Plan:
     for name in inputs:
         if name == "-" or isinstance(place(name), Address):
             raise click.UsageError(f"{name} is no file of this machine; run it alone, or fetch it first.")
+    parameters = read_parameters(asked.habits)
+    assignments(parameters)  # what cannot be written is refused once, before anything runs
     wanted = Wanted(
         inputs=inputs,
         entries=read_manifest(Path(manifest), value_of) if manifest else (),
         manifest=Path(manifest) if manifest else None,
-        parameters=read_parameters(asked.habits),
+        parameters=parameters,
         output=_folder(asked.output),
         directory=_directory(asked.cwd),
         timeout=asked.timeout,

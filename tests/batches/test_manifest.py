@@ -1,11 +1,13 @@
 """Manifests: what they say, and in which words the rest is refused."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from sandbox_kernel.batches import Entry, read_manifest
-from sandbox_kernel.batches.refusals import MAX_VALUES, ManifestError
+from sandbox_kernel.batches.plan import MAX_JOBS
+from sandbox_kernel.batches.refusals import MAX_VALUES, ManifestError, check_parameters
 from sandbox_kernel.notebooks.parameters.reading import value_of
 
 YAML = """
@@ -124,6 +126,16 @@ LAUGHS = "- notebook: a\n  parameters:\n    a0: &a0 [x, x, x, x, x, x, x, x, x, 
         ("- {notebook: a, grid: {x: 1}}", "line 1: 'x' in a grid is no list of values."),
         ("- {notebook: a, grid: {x: []}}", "line 1: 'x' in a grid is no list of values."),
         (f"- {{notebook: a, grid: {{x: &x {[*range(200)]}, y: *x}}}}", "this grid has 40000 combinations"),
+        pytest.param(
+            f"- &g {{notebook: a, grid: {{x: {[*range(9_000)]}}}}}\n- *g\n- *g",
+            f"line 1: {MAX_JOBS} runs are the most of one batch: split it.",
+            id="grids",
+        ),
+        pytest.param(
+            f"parameters: {{x: {'x' * (1 << 20)}}}\nruns:" + "\n- a" * 100,
+            "line 66: the parameters of all runs up to here are longer than 64 MiB",
+            id="texts",
+        ),
         ("- {notebook: a, grid: {x: [1]}, sets: [{}]}", "line 1: a run has 'sets' or a 'grid', not both"),
         ("- {notebook: a, timeout: soon}", "line 1: timeout: 'soon' is not a time"),
         ("- {notebook: a, timeout: -1}", "line 1: timeout: -1 is too small"),
@@ -164,6 +176,18 @@ def test_yaml_refusals(text: str | bytes, words: str) -> None:
 def test_csv_refusals(text: str, words: str) -> None:
     """The same for lines of a table."""
     assert words in refusal(text, "m.csv")
+
+
+def test_a_list_that_is_there_many_times() -> None:
+    """What references make of a few lines is never there as a whole."""
+    parameters: dict[object, object] = {"x": [[1] * 9_000] * 900}
+    tracemalloc.start()
+    try:
+        with pytest.raises(ManifestError, match="more than 10000 values"):
+            check_parameters(parameters, "m.yaml")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_files_that_are_none() -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from sandbox_kernel.batches import Job
 from sandbox_kernel.batches.fingerprint import Fingerprint
+from sandbox_kernel.batches.naming import digest
 from sandbox_kernel.batches.resume import still_good
 from sandbox_kernel.batches.sources import read_content
 from sandbox_kernel.errors import NotebookError
@@ -33,7 +35,7 @@ def done(tmp_path: Path) -> Job:
 
 def save(job: Job, outcome: object = "ok", **noted: object) -> None:
     nb = new_notebook()
-    Fingerprint.of(job, read_content(job), CONDITIONS).note(nb.metadata)
+    Fingerprint.of(job, digest(read_content(job)), CONDITIONS).note(nb.metadata)
     nb.metadata["sandbox_kernel_batch"].update(noted)
     nb.metadata["sandbox_kernel"] = {"outcome": outcome, "cells": 1, "cells_run": 1, "duration": 2.5}
     nb.metadata["sandbox_kernel"]["started"] = "2026-11-26T07:00:00.000+00:00"
@@ -103,6 +105,20 @@ def test_changed(done: Job, change: Callable[[Job], object]) -> None:
 def test_other_conditions(done: Job, conditions: dict[str, object]) -> None:
     """Another kernel, policy, or treatment of errors makes another result."""
     assert found(done, **conditions) == []
+
+
+def test_another_folder(done: Job, tmp_path: Path) -> None:
+    """The same notebook in another folder reads other files, though its result goes to the same place."""
+    other = tmp_path / "other"
+    other.mkdir()
+    assert found(replace(done, directory=other)) == []
+
+
+def test_parameters_with_keys_of_many_kinds(done: Job) -> None:
+    """YAML has keys that are no texts; they are compared as they are written into the notebook."""
+    odd = replace(done, parameters={"x": {1: "a", "b": None, None: 2}})
+    save(odd)
+    assert found(odd) == ["unchanged"]
 
 
 def test_numbers_that_are_none(done: Job) -> None:
