@@ -137,16 +137,18 @@ def _frame_to_bytes(pandas: Any, value: Any, limit: int) -> Any:
         if not isinstance(name, str):
             raise Unsendable(f"is a DataFrame with a column or index whose name is no text but {name!r:.80}")
     index = value.index
-    if isinstance(index, pandas.RangeIndex) and (index.start, index.step, index.name) == (0, 1, None):
-        names: list[Any] = []
-    else:
-        names, value = list(index.names), value.copy(deep=False)
+    counted = isinstance(index, pandas.RangeIndex) and (index.start, index.step, index.name) == (0, 1, None)
+    names = [] if counted and len(value.columns) else list(index.names)  # rows without columns are its index
+    try:
+        value = value.copy(deep=False) if names else value
         for level in range(len(names)):
             value.insert(level, INDEX.format(level), index.get_level_values(level))
-    try:
         table = pyarrow.Table.from_pandas(value, preserve_index=False)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, ValueError) as error:
         raise Unsendable(f"is a DataFrame that Arrow cannot hold ({str(error)[:200]})") from None
+    for field in table.schema:
+        if isinstance(field.type, pyarrow.BaseExtensionType):  # would come out as the numbers beneath it
+            raise Unsendable(f"is a DataFrame with a column of a type of its own, {field.type!s:.80}")
     return _table_to_bytes(pyarrow, table.replace_schema_metadata({"index": json.dumps(names)}), limit)
 
 
@@ -155,7 +157,8 @@ def frame_of(table: Any) -> Any:
     names = json.loads((table.schema.metadata or {}).get(b"index", b"[]"))
     if not isinstance(names, list) or not all(name is None or isinstance(name, str) for name in names):
         raise ValueError("the names of its index are none")
-    frame = table.to_pandas(ignore_metadata=True)
+    # Whole numbers some of which are missing stay what they are: a float holds them up to 2**53 only.
+    frame = table.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     if names:
         frame = frame.set_index([INDEX.format(level) for level in range(len(names))])
         frame.index.names = names

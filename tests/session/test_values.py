@@ -88,6 +88,8 @@ def test_arrays(array: Any) -> None:
         pd.DataFrame({"c": pd.Categorical(["u", "v"]), "t": pd.date_range("2020", periods=2, tz="UTC")}),
         pd.DataFrame({"n": pd.to_timedelta([1, 2], "s")}, index=[5, 6]),
         pd.DataFrame({"a": []}),
+        pd.DataFrame({"a": [2**60 + 1, None]}, dtype=object),
+        pd.DataFrame({"a": [1, 2]}, index=["k", "l"])[[]],
     ],
 )
 def test_frames(frame: pd.DataFrame) -> None:
@@ -129,12 +131,14 @@ class Evil:
         (pd.Series([1]), "to_frame"),
         (pd.DataFrame({1: [2]}), "name is no text but 1"),
         (pd.DataFrame({"a": [1, "x"]}), "Arrow cannot hold"),
+        (pd.DataFrame({"__index_level_0__": [1]}, index=["k"]), "Arrow cannot hold"),
+        (pd.DataFrame({"p": pd.period_range("2020", periods=1, freq="M")}), "column of a type of its own"),
         ("x" * (ROOM + 1), "too large"),
         (np.zeros(ROOM), "too large"),
         (pa.table({"a": np.zeros(ROOM)}), "too large"),
         (10**5000, "cannot be written"),
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_what_does_not_cross(value: Any, why: str) -> None:
     """What has no form is refused before anything is sent, with what is in the way."""
