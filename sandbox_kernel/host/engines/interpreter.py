@@ -135,19 +135,28 @@ def _user_packages(environment: Path | None, prefix: Path) -> tuple[str, str]:
 
 def describe(executable: str, prefixes: tuple[str, ...], user_base: str, user_site: str) -> Interpreter:
     """Return the interpreter with these places, as far as they exist."""
+    prefixes = tuple(map(straight, prefixes))
     wanted = [store for store in STORES if any(is_within(os.path.realpath(p), store) for p in prefixes)]
     packages = user_site if user_site and Path(user_site).is_dir() else None
     named = dict.fromkeys(path for path in (*prefixes, *wanted, packages) if path and Path(path).is_dir())
-    ways = [follow(path) for path in (*named, executable)]
+    ways = [follow(path) for path in (*named, straight(executable))]
     pairs = [Shown(path, real) for path, (_, real) in zip(named, ways, strict=False)]
     directories = tuple(dict.fromkeys([*pairs, *(Shown(pair.real, pair.real) for pair in pairs)]))
     return Interpreter(
-        executable=executable,
+        executable=straight(executable),
         directories=directories,
         links=tuple(dict.fromkeys(link for links, _ in ways for link in links)),
         private=tuple(_private(directories)),
         user_base=user_base if packages else None,
     )
+
+
+def straight(path: str) -> str:
+    """Return a path without `..`: inside, what it leads through is not there."""
+    if ".." not in Path(path).parts:
+        return path
+    head, tail = os.path.split(path)
+    return os.path.join(os.path.realpath(head), tail)  # noqa: PTH118 - links before `..` are followed, the last is not
 
 
 def _private(directories: Iterable[Shown]) -> Iterator[tuple[str, bool]]:

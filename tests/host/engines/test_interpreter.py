@@ -44,6 +44,19 @@ def test_another_environments(venv):
     assert os.path.realpath(sys.base_prefix) in paths(found)
 
 
+def test_a_way_up_is_straightened(venv, tmp_path, monkeypatch):
+    """`../venv/bin/python` leads through a folder that is not there inside; links on the way count."""
+    (tmp_path / "elsewhere" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "deep")
+    crooked = f"{tmp_path}/link/../../{os.path.relpath(venv, tmp_path)}/bin/python"
+    assert os.path.samefile(crooked, venv / "bin" / "python")
+    assert look_at_interpreter(crooked).executable == f"{os.path.realpath(venv)}/bin/python"
+    monkeypatch.setattr(sys, "executable", crooked)
+    monkeypatch.setattr(sys, "prefix", f"{tmp_path}/link/../../{os.path.relpath(venv, tmp_path)}")
+    ours = our_interpreter()
+    assert ".." not in " ".join([ours.executable, *(place.path for place in ours.directories)])
+
+
 def test_links_are_followed_anew(venv, tmp_path):
     """An environment reached through a link that is changed between two launches is seen as it is now."""
     way = tmp_path / "way"

@@ -21,7 +21,7 @@ from sandbox_kernel.host.engines.bubblewrap.template.template import (
     Walls,
     inherited,
 )
-from sandbox_kernel.host.engines.interpreter import Interpreter, our_interpreter
+from sandbox_kernel.host.engines.interpreter import Interpreter, our_interpreter, straight
 from sandbox_kernel.host.environment import HOME
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def recipe_for(
     options = argv[1:]
     while options and _OPTION.fullmatch(options[0]):
         options = options[1:]
-    if argv[0] != sys.executable or tuple(options[:2]) != _LAUNCHER:
+    if argv[0] != straight(sys.executable) or tuple(options[:2]) != _LAUNCHER:
         return None
     packages = fingerprint(argv[0])
     if packages is None:
