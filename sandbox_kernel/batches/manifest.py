@@ -34,6 +34,7 @@ import yaml
 from sandbox_kernel.batches.naming import canonical
 from sandbox_kernel.batches.plan import MAX_JOBS
 from sandbox_kernel.batches.refusals import ManifestError, check_parameters, refuse_unknown
+from sandbox_kernel.notebooks.parameters.reading import PlainLoader
 from sandbox_kernel.policy.fields import KINDS
 from sandbox_kernel.policy.units import UnusableError
 
@@ -103,13 +104,8 @@ def _text(path: Path) -> str:
         raise ManifestError(f"{path}, line {line}: this is not UTF-8 text; save the file as such.") from error
 
 
-class _Loader(yaml.SafeLoader):
-    """Makes plain values: no dates, which no parameter can be, and no key twice."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 -- as the base class has it
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+class _Loader(PlainLoader):
+    """Makes plain values as for `-f`, and takes no key twice."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

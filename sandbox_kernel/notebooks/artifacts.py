@@ -148,10 +148,7 @@ async def collect(files: KernelFiles, folder: str, place: Shelf, *, seconds: flo
     notes = _Notes()
     room, deadline = MAX_BYTES, monotonic() + seconds
     try:
-        async for entry in _entries(files, folder, notes):
-            if monotonic() > deadline:
-                notes.add(f"The artifacts from {entry.name} on were left out: {seconds:g} s had passed.")
-                break
+        async for entry in _entries(files, folder, notes, deadline):
             try:
                 taken.append(await _take(files, folder, entry, place, room, deadline))
                 room -= taken[-1].size
@@ -166,12 +163,15 @@ async def collect(files: KernelFiles, folder: str, place: Shelf, *, seconds: flo
     return Collected(tuple(taken), notes.sentences)
 
 
-async def _entries(files: KernelFiles, folder: str, notes: "_Notes") -> AsyncIterator[Entry]:
-    """Yield what may be taken; note what may not."""
+async def _entries(files: KernelFiles, folder: str, notes: "_Notes", deadline: float) -> AsyncIterator[Entry]:
+    """Yield what may be taken until the deadline passes; note what may not."""
     known: set[str] = set()
     count = 0
     async for entry in files.names(folder, most=MAX_FILES + 1):
         count += 1
+        if monotonic() > deadline:  # also for who lists, one by one, what nobody would take
+            notes.add(f"The artifacts from {_quoted(entry.name)} on were left out: their time had passed.")
+            return
         if count > MAX_FILES:
             notes.add(f"There are more than {MAX_FILES} artifacts; the rest was left out: pack them.")
             return

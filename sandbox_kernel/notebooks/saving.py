@@ -46,12 +46,12 @@ class Saver:
             return
         wait = self._next - monotonic()
         if wait <= 0:
-            self._timed(result)
+            self.late(result)
         elif self._later is None:
             self._later = asyncio.get_running_loop().call_later(wait, self.late, result)
 
     def late(self, result: Callable[[], Result]) -> None:
-        """Save what was put off; who cannot be told now that it fails is told by the next time."""
+        """Save on the way. Where that fails the run goes on: what counts is the last time, which says so."""
         with suppress(NotebookError):
             self._timed(result)
 

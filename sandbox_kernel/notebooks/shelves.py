@@ -98,7 +98,8 @@ class FolderShelf:
                     yield file
                 os.replace(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
-                os.unlink(temporary, dir_fd=folder)
+                with contextlib.suppress(OSError):  # somebody who may write there was quicker
+                    os.unlink(temporary, dir_fd=folder)
                 raise
 
     @contextlib.contextmanager
@@ -162,8 +163,12 @@ class ZipShelf:
 
     def finish(self) -> None:
         """Write the archive to its place."""
-        self._archive.close()
-        self._file.flush()
+        try:
+            self._archive.close()
+            self._file.flush()
+        except (OSError, ValueError) as error:  # ValueError: a file was begun, and could not be ended
+            reason = getattr(error, "strerror", None) or error
+            raise NotebookError(f"cannot put artifacts into {self.path}: {reason}.") from error
         with mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             for _ in self._destination.write(content):
                 pass

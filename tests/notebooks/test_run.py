@@ -10,6 +10,7 @@ from nbformat.v4 import new_output
 
 from sandbox_kernel.errors import ExitCode, NotebookError
 from sandbox_kernel.notebooks import NotebookRun, Outcome, Progress, RunOptions, run_notebook
+from sandbox_kernel.notebooks.saving import Saver
 from tests.notebooks.runs import PLAIN, Watcher, errors_of, notebook, run, saved, text_of
 
 STARTED_AND_BUSY = "import time\nprint('busy', flush=True)\ntime.sleep(60)"
@@ -229,6 +230,21 @@ async def test_saved_on_the_way(target: Path) -> None:
     job.cancel()
     await running
     assert saved(target).metadata.sandbox_kernel.outcome == "cancelled"
+
+
+async def test_a_save_on_the_way_that_fails(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full for a while costs nothing: the run goes on, and its end is saved."""
+    failed = []
+
+    def timed(saver: Saver, result: object) -> None:
+        failed.append(result)
+        raise NotebookError("cannot write: No space left on device.")
+
+    monkeypatch.setattr(Saver, "_timed", timed)
+    result = await run(notebook("print(1)", "print(2)"), target)
+    assert failed
+    assert result.outcome is Outcome.OK
+    assert text_of(saved(target).cells[1]) == "2\n"
 
 
 async def test_costly_saves_are_put_off(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:

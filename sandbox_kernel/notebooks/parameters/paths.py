@@ -34,10 +34,13 @@ def fill(template: str, parameters: Mapping[str, object]) -> str:
         parts = list(Formatter().parse(template))
     except ValueError as error:
         raise NotebookError(f"{template} has a brace too many or too few; write {{{{ for a brace.") from error
-    return "".join(
+    name = "".join(
         text + ("" if name is None else _filled(template, name, (layout or "", how), {**parameters, **own}))
         for text, name, layout, how in parts
     )
+    if name.startswith("/") and not template.startswith("/"):
+        raise NotebookError(f"{template} begins with a parameter that is empty: {name} leads elsewhere.")
+    return name
 
 
 def _own() -> dict[str, object]:

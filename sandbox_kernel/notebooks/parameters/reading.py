@@ -16,16 +16,30 @@ from sandbox_kernel.notebooks.remote import Address, place
 
 MAX_TEXT: Final = 16 << 20
 """Bytes that are read of parameters: as many as can be written into a cell."""
+MAX_DIGITS: Final = 4300
+"""Of a whole number: as many as Python reads by itself."""
 _WORDS: Final = {"True": True, "False": False, "None": None}
 
 
-class _Loader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """Makes plain values; a date stays the text that it is."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 -- as the base class has it
         letter: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:timestamp"]
         for letter, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Make a number of one whose length has an end: sixties (1:30:00) take quadratic time.
+
+        :raises ValueError: it is longer.
+        """
+        if len(node.value) > MAX_DIGITS:
+            raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+        return int(super().construct_yaml_int(node))
+
+
+PlainLoader.add_constructor("tag:yaml.org,2002:int", PlainLoader.construct_yaml_int)
 
 
 def together(
@@ -72,7 +86,7 @@ def from_yaml(text: str | bytes, source: str) -> dict[str, Any]:
             f"{source} is larger than {MAX_TEXT >> 20} MiB; pass a file to the notebook instead."
         )
     try:
-        value = yaml.load(text, _Loader)  # noqa: S506 -- a SafeLoader
+        value = yaml.load(text, PlainLoader)  # noqa: S506 -- a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a number with too many digits
         reason = " ".join(str(error).split())[:200]
         raise NotebookError(f"{source} cannot be read as YAML: {reason}.") from error

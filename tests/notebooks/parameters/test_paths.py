@@ -55,3 +55,10 @@ def test_values_lead_nowhere(value: str) -> None:
     """A value is a part of one name."""
     with pytest.raises(NotebookError, match="leads elsewhere"):
         fill("{where}", {"where": value})
+
+
+def test_an_empty_value_does_not_lead_to_the_root() -> None:
+    """It may be a part of a name, and is no folder's."""
+    assert fill("report{suffix}.ipynb", {"suffix": ""}) == "report.ipynb"
+    with pytest.raises(NotebookError, match="leads elsewhere"):
+        fill("{folder}/report.ipynb", {"folder": ""})

@@ -63,6 +63,7 @@ def test_files(tmp_path: Path) -> None:
         ("a: [", "-y cannot be read as YAML"),
         ("a: !!python/object/apply:os.system [x]", "could not determine a constructor"),
         ("a: " + "9" * 5000, "cannot be read as YAML"),
+        ("a: 1" + ":1" * 80_000, "a number has more than 4300 digits"),
         ("[" * 5000, "cannot be read as YAML"),
         ("x" * ((16 << 20) + 1), "-y is larger than 16 MiB"),
     ],
