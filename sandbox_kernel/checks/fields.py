@@ -106,7 +106,9 @@ class Fields:
         """Return one of some words. :raises ChecksError: it is another."""
         value = self._get(key, default)
         if not isinstance(value, str) or value not in choices:
-            raise self._unfit(key, value, f"one of {', '.join(choices)}")
+            near = get_close_matches(str(value), list(choices), n=1)
+            advice = f"; {near[0]!r} is near" if near else ""
+            raise self._unfit(key, value, f"one of {', '.join(choices)}{advice}")
         return value
 
     def number(self, key: str, default: float | None = None, *, least: float = 0) -> float:

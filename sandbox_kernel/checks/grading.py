@@ -23,6 +23,7 @@ from sandbox_kernel.checks.verdicts import Graded, all_failed, judge
 from sandbox_kernel.errors import ExitCode, PolicyError, SandboxError
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.session import AsyncSandbox, Execution, Outcome
+from sandbox_kernel.session.session import EARLIER
 
 ANSWER_SECONDS: Final = 30.0
 """For an answer, where the policy gives cells more: it takes milliseconds, unless threads that the
@@ -167,7 +168,7 @@ class _Examination:
         """Call a function, and return what came of it; no answer is an answer, too."""
         execution = await self._sandbox.run(question.code, timeout=seconds or ANSWER_SECONDS)
         if not execution.ok:
-            return Called(end="unanswered", said=execution.cause.rstrip("."))
+            return Called(end="unanswered", said=_said(execution))
         try:
             texts = [shown.text for shown in execution.displays]
             called = read_answer(texts, question.nonce, called=True).called
@@ -210,3 +211,9 @@ def _prelude(submission: Submission) -> str:
 def _is_good_exit(error: Error) -> bool:
     """Tell whether a script has ended itself as one does that is content: `sys.exit(main())`."""
     return error.name == "SystemExit" and error.text in ("", "0", "None", "False")
+
+
+def _said(execution: Execution) -> str:
+    """Return why a function was not answered for, to who has handed it in."""
+    cause, earlier, _ = execution.cause.partition(f" {EARLIER}")
+    return f"{cause.rstrip('.')}{', in an earlier call' if earlier else ''}"

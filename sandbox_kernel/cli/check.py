@@ -29,7 +29,7 @@ Exit codes:
 
 
 @click.command("check", help=HELP, short_help="Check submissions against expected results.")
-@click.argument("submissions", metavar="SUBMISSION...", nargs=-1, required=True)
+@click.argument("submissions", metavar="SUBMISSION...", nargs=-1)
 @click.argument("checks", metavar="CHECKS")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), help="Submissions that run at the same time.")
 @click.option("--json", "json_file", metavar="FILE", help="Write all results as JSON to a file, or to -.")
@@ -54,5 +54,9 @@ def command(  # noqa: PLR0913 -- one parameter per option
     """Turn the command line into results, and those into an exit code."""
     from sandbox_kernel.cli.checking import Asked, check
 
+    if not submissions:
+        raise click.UsageError(
+            f"There is one name only, {checks}: say SUBMISSION, then CHECKS (a YAML file)."
+        )
     asked = Asked(jobs, json_file, junit_file, show_expected, verbose, quiet)
     return check(submissions, checks, asked, policy_options.given(ctx))

@@ -223,7 +223,19 @@ def make_server(desk: Desk, told: str) -> MCPServer:
                 read_only_hint=only_reads, destructive_hint=False, open_world_hint=False
             ),
         )
+        _refuse_others(server, tool.__name__)
     return server
+
+
+def _refuse_others(server: MCPServer, name: str) -> None:
+    """Have a tool refuse arguments that it does not have: a misspelt deadline would be none."""
+    registered = server._tool_manager.get_tool(name)  # noqa: SLF001 - the SDK has no setting for it
+    if registered is None:
+        raise LookupError(name)
+    model = registered.fn_metadata.arg_model
+    model.model_config["extra"] = "forbid"
+    model.model_rebuild(force=True)
+    registered.parameters["additionalProperties"] = False
 
 
 async def serve(sandbox: AsyncSandbox, told: str) -> None:

@@ -1,5 +1,6 @@
 """Values and files on their way through an idle kernel's channels, in pieces, up to a limit."""
 
+import keyword
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -78,7 +79,7 @@ def encoded(name: str, value: Any, limit: int) -> tuple[str, bytes]:
 
     :raises TransferError: it does not cross, or the name is none.
     """
-    if not name.isidentifier():
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise TransferError(f"{name!r:.80} is not the name of a variable.")
     try:
         return values.encode(value, limit)

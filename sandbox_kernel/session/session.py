@@ -35,6 +35,9 @@ Result = TypeVar("Result")
 GRACE: Final = 5.0
 """Seconds that interrupted code has for its `finally`; numerical libraries look at signals now and then."""
 
+EARLIER: Final = "That was in an earlier call; reset() gives a fresh sandbox."
+"""What is added to a cause that is told once more."""
+
 KILLERS: Final = frozenset({
     "DeadlinePassed",
     "KernelDied",
@@ -275,7 +278,7 @@ class Session:
 
     def _earlier(self) -> str:
         said = self._ended.sentence if self._ended else ""
-        return f"{said} That was in an earlier call; reset() gives a fresh sandbox."
+        return f"{said} {EARLIER}"
 
     async def _ending(self, client: CodeClient, call: Call) -> Ending:
         """Run the code against its deadline; return how it ended."""

@@ -80,6 +80,7 @@ def check(text: str) -> str:
         ("checks: [x]", "C, check 1: 'x' (a text) stands where a mapping with a 'kind' should be."),
         ("checks: [{zzzzzz: 1}]", "C, check 1: 'zzzzzz' is not known here; there are: kind, name, "),
         ("checks: [{kind: outptu}]", "C, check 1: 'kind' is 'outptu' (a text); it has to be one of output, "),
+        ("checks: [{kind: outptu}]", "cell_error; 'output' is near"),
         ("checks: [{variable: x}]", "C, check 1: 'kind' is missing."),
         ("a: [", "C is not YAML: line 1, column 5: "),
         ("a: 1\na: 2", "C is not YAML: line 1, column 1: the key 'a' is there twice."),

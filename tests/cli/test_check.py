@@ -55,6 +55,13 @@ def test_what_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in shown
 
 
+def test_one_name_only(sandbox_kernel: Run) -> None:
+    """Who leaves the checks out hears that it is those that are missing."""
+    done = sandbox_kernel("check", "answer.py")
+    assert done.returncode == 2
+    assert "There is one name only, answer.py: say SUBMISSION, then CHECKS" in done.stderr
+
+
 def test_many(sandbox_kernel: Run) -> None:
     """A folder's submissions, a line for each with what it missed; both reports; exit code 3."""
     Path("in/eve").mkdir()

@@ -43,6 +43,13 @@ def test_code(session: Session) -> None:
     assert text_of(session.call("run_code", code="y = 1")) == "[No output.]"
 
 
+def test_an_argument_that_there_is_none(session: Session) -> None:
+    """A misspelt deadline is refused by its name, and nothing runs without one."""
+    told = session.call("run_code", code="1", timeout=2)
+    assert told.is_error
+    assert "timeout" in str(told.content)
+
+
 def test_an_error(session: Session) -> None:
     """An error of the code is a result, with its traceback as plain text."""
     result = session.call("run_code", code="def f(): 1 / 0\nf()")

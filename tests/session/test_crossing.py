@@ -73,6 +73,8 @@ def test_what_cannot_be_put(shared: Sandbox) -> None:
     """What does not cross is refused before anything is sent, and so is a name that is none."""
     with pytest.raises(TransferError, match="What was to become x does not cross: it is, or has in it"):
         shared.put("x", {1})
+    with pytest.raises(TransferError, match="'for' is not the name of a variable"):
+        shared.put("for", 1)
     with pytest.raises(TransferError, match=r"'a\.b' is not the name of a variable"):
         shared.put("a.b", 1)
     with pytest.raises(TransferError, match="too large"):

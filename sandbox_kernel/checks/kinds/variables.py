@@ -1,5 +1,6 @@
 """Conditions on what a submission's variables hold at its end."""
 
+import keyword
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
@@ -20,7 +21,7 @@ def read_tolerance(fields: Fields) -> Tolerance:
 def read_name(fields: Fields, key: str = "variable") -> str:
     """Return the name of a variable or function. :raises ChecksError: it cannot be one."""
     name = fields.text(key)
-    if not name.isidentifier():
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise fields.refuse(f"{key!r} is {name[:60]!r}, which is no name of Python's.")
     return name
 
