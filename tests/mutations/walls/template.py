@@ -137,7 +137,7 @@ FORKED = (
         "template-own-interpreter",
         "No other environment's Python is run outside.",
         f"{TEMPLATE}/templates.py",
-        "argv[0] != sys.executable or ",
+        "argv[0] != straight(sys.executable) or ",
         "",
         _template("test_another_environment_is_not_run_outside"),
     ),
