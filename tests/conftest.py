@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).parents[1]
 NO_DAEMON = "unix:///nowhere/docker.sock"
 """Tests bring up daemons of their own: "auto" must not find the one that somebody works with."""
 LONGEST = {"peers", "ordinary"}
+_SETTINGS = ("SANDBOX_KERNEL_", "JUPYTER_DEFAULT_PROVISIONER_NAME")
 
 
 def pytest_configure() -> None:
@@ -54,6 +55,20 @@ def forked_or_started() -> Iterator[None]:
             patch.setattr(f"{templates}.LAUNCHES", 1 if fork == "1" else 1 << 62)
             patch.setattr(f"{templates}.WAIT", 60.0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def environment_as_it_was() -> Iterator[None]:
+    """Undo what a command that a test calls in this process has set for the kernels of its own."""
+    before = _settings()
+    yield
+    for name in _settings().keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}
 
 
 def required_engines() -> set[str]:

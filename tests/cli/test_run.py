@@ -298,5 +298,3 @@ def test_artifacts_out_of_reach(sandbox_kernel: Run, notebook: Notebook) -> None
     assert "warning: The artifacts were not collected: the sandbox that held them is gone." in done.stderr
     done = sandbox_kernel("run", source, "--artifacts", "missing/out")
     assert (done.returncode, "cannot put artifacts into missing/out" in done.stderr) == (2, True)
-    done = sandbox_kernel("run", source, source, "--jobs", "2", "-o", "results/", "--artifacts", "out")
-    assert (done.returncode, "--artifacts is for one notebook" in done.stderr) == (2, True)
