@@ -38,8 +38,10 @@ class PlainLoader(yaml.SafeLoader):
             raise ValueError(f"a number has more than {MAX_DIGITS} digits")
         return int(super().construct_yaml_int(node))
 
-
-PlainLoader.add_constructor("tag:yaml.org,2002:int", PlainLoader.construct_yaml_int)
+    yaml_constructors = {  # noqa: RUF012 -- as above
+        **yaml.SafeLoader.yaml_constructors,
+        "tag:yaml.org,2002:int": construct_yaml_int,
+    }
 
 
 def together(
