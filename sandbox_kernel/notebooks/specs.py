@@ -14,7 +14,7 @@ from traitlets import Dict
 
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks.sandboxed import SandboxedSpecs
-from sandbox_kernel.policy import Policy
+from sandbox_kernel.policy import FIELD_NAMES, PROFILES, Policy
 
 
 def settings_of(policy: Policy | Mapping[str, object]) -> dict[str, Any]:
@@ -26,9 +26,26 @@ def settings_of(policy: Policy | Mapping[str, object]) -> dict[str, Any]:
     :raises PolicyError: it has a name that is not known, or a value that is not usable.
     """
     if isinstance(policy, Policy):
-        return policy.to_dict()
+        return _differences(policy)
     Policy.from_settings(policy, source="the run's policy")
     return {"profile": "default", **policy}
+
+
+def _differences(policy: Policy) -> dict[str, object]:
+    """Return a policy as settings: its profile, and where it differs from it.
+
+    What only has the profile's value is not asked for: an administrator's maximum lowers it, and
+    refuses what was.
+    """
+    profile = policy.profile if policy.profile in PROFILES else "default"
+    start = Policy.from_settings({"profile": profile}).to_dict()
+    values = policy.to_dict()
+    different = {name: values[name] for name in FIELD_NAMES if values[name] != start[name]}
+    return {"profile": profile, **{name: _written(value) for name, value in different.items()}}
+
+
+def _written(value: object) -> object:
+    return "none" if value is None else value
 
 
 class SpecsWithPolicy(SandboxedSpecs):

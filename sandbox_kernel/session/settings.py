@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox_kernel.errors import PolicyError
-from sandbox_kernel.policy import FIELD_NAMES, PROFILES, Policy
+from sandbox_kernel.notebooks.specs import settings_of
+from sandbox_kernel.policy import Policy
 
 _SOURCE: Final = "Sandbox({field}=…)"
 
@@ -49,22 +50,5 @@ def _base(policy: Policy | str | None, given: Mapping[str, object]) -> Mapping[s
     if "profile" in given:
         raise PolicyError("Sandbox(…, profile=…) has two starting points; leave one of them out.")
     if isinstance(policy, Policy):
-        return _differences(policy)
+        return settings_of(policy)
     return {"profile": policy}
-
-
-def _differences(policy: Policy) -> dict[str, object]:
-    """Return a policy as settings: its profile, and where it differs from it.
-
-    What only has the profile's value is not asked for: an administrator's maximum lowers it, and
-    refuses what was.
-    """
-    profile = policy.profile if policy.profile in PROFILES else "default"
-    start = Policy.from_settings({"profile": profile}).to_dict()
-    values = policy.to_dict()
-    different = {name: values[name] for name in FIELD_NAMES if values[name] != start[name]}
-    return {"profile": profile, **{name: _written(value) for name, value in different.items()}}
-
-
-def _written(value: object) -> object:
-    return "none" if value is None else value

@@ -18,6 +18,7 @@ from sandbox_kernel.notebooks import (
     write_notebook,
 )
 from sandbox_kernel.notebooks.script import parse_script
+from sandbox_kernel.notebooks.specs import settings_of
 from sandbox_kernel.policy import Policy
 from tests.notebooks.runs import PLAIN, Watcher, notebook, run, saved, text_of
 
@@ -74,6 +75,15 @@ async def test_policies_that_cannot_be(target: Path, monkeypatch: pytest.MonkeyP
         with pytest.raises(error, match=words):
             await run(notebook("1"), target, kernel=kernel, policy=policy)
     assert not target.exists()
+
+
+def test_only_what_is_asked_for() -> None:
+    """What of a policy is only its profile's is not asked for: an administrator's maximum lowers it."""
+    policy = Policy.from_settings({"profile": "strict", "memory": "1g", "cell_timeout": "none"})
+    settings = settings_of(policy)
+    assert settings == {"profile": "strict", "memory": 1 << 30, "cell_timeout": "none"}
+    assert Policy.from_settings(settings) == policy
+    assert settings_of(Policy()) == {"profile": "default"}
 
 
 async def test_a_policy_sandboxes_any_kernel(target: Path) -> None:
