@@ -15,6 +15,7 @@ from typing import Any, Final
 from sandbox_kernel.batches.manifest import Entry
 from sandbox_kernel.batches.naming import SUFFIX, label, result_name, safe_name, shown
 from sandbox_kernel.batches.plan import MAX_JOBS, Job, refuse_duplicates
+from sandbox_kernel.batches.remarks import Remarks
 from sandbox_kernel.batches.search import EXECUTED, search
 from sandbox_kernel.errors import NotebookError
 
@@ -68,16 +69,16 @@ def make_plan(wanted: Wanted) -> Plan:
     :raises NotebookError: something that was named is not there, or two results would have one place.
     """
     output = _root(wanted)
-    remarks: list[str] = []
+    remarks = Remarks()
     runs = list(_runs(wanted, output, remarks))
     if not runs:
-        raise NotebookError(_nothing(wanted, remarks))
+        raise NotebookError(_nothing(wanted, remarks.told()))
     if len(runs) > MAX_JOBS:
         raise NotebookError(f"these are {len(runs)} runs; {MAX_JOBS} are the most of one batch: split it.")
     root = Path(os.path.commonpath([notebook.base for _, notebook in runs]))
     jobs = tuple(_job(wanted, entry, notebook, root, output) for entry, notebook in runs)
     refuse_duplicates(jobs)
-    return Plan(jobs, output, tuple(dict.fromkeys(remarks)))
+    return Plan(jobs, output, remarks.told())
 
 
 def _root(wanted: Wanted) -> Path | None:
@@ -94,7 +95,7 @@ def _nothing(wanted: Wanted, remarks: Sequence[str]) -> str:
     return " ".join([f"there is no notebook to run in {where}.", *remarks[:3]])
 
 
-def _runs(wanted: Wanted, output: Path | None, remarks: list[str]) -> Iterator[tuple[Entry, _Notebook]]:
+def _runs(wanted: Wanted, output: Path | None, remarks: Remarks) -> Iterator[tuple[Entry, _Notebook]]:
     found = (found for name in wanted.inputs for found in _find(Path(name), name, output, remarks))
     named = list({(notebook.folder, notebook.path.name): notebook for notebook in found}.values())
     if not wanted.entries:
@@ -110,7 +111,7 @@ def _runs(wanted: Wanted, output: Path | None, remarks: list[str]) -> Iterator[t
         yield from ((entry, notebook) for notebook in _of(entry, wanted, output, remarks) or named)
 
 
-def _of(entry: Entry, wanted: Wanted, output: Path | None, remarks: list[str]) -> list[_Notebook]:
+def _of(entry: Entry, wanted: Wanted, output: Path | None, remarks: Remarks) -> list[_Notebook]:
     """Return the notebooks that an entry names, relative to its manifest's folder."""
     if entry.notebook is None:
         return []
@@ -121,7 +122,7 @@ def _of(entry: Entry, wanted: Wanted, output: Path | None, remarks: list[str]) -
         raise NotebookError(f"{entry.where}: {error}") from error
 
 
-def _find(path: Path, source: str, output: Path | None, remarks: list[str]) -> Iterator[_Notebook]:
+def _find(path: Path, source: str, output: Path | None, remarks: Remarks) -> Iterator[_Notebook]:
     """Yield the notebooks that a name stands for.
 
     :raises NotebookError: it stands for none.
@@ -135,11 +136,10 @@ def _find(path: Path, source: str, output: Path | None, remarks: list[str]) -> I
         folder = path.parent.resolve()
         yield _Notebook(path, folder, folder, source)
         return
-    found = search(path, output)
-    remarks.extend(found.remarks)
-    if not found.notebooks:
-        remarks.append(f"{path} holds no notebook to run.")
-    for notebook in found.notebooks:
+    found = search(path, remarks, output)
+    if not found:
+        remarks.add(f"{path} holds no notebook to run.")
+    for notebook in found:
         yield _Notebook(notebook, (real / notebook.relative_to(path)).parent, real, source)
 
 

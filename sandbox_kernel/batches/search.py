@@ -9,11 +9,12 @@ out of the folder, and whoever gave us the folder decides where to. Who means on
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from sandbox_kernel.batches.folders import MARK
+from sandbox_kernel.batches.plan import MAX_JOBS
+from sandbox_kernel.batches.remarks import Remarks
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import read_notebook
 from sandbox_kernel.notebooks.document import RUN_KEY
@@ -23,31 +24,32 @@ EXECUTED: Final = "-executed"
 """What a run appends to a notebook's name where nobody says where its result goes."""
 
 
-@dataclass(slots=True)
-class Found:
-    """What a folder holds."""
-
-    notebooks: list[Path] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    """A sentence on each thing that has a notebook's name and is not run."""
-
-
-def search(directory: Path, without: Path | None = None) -> Found:
+def search(directory: Path, remarks: Remarks, without: Path | None = None) -> list[Path]:
     """Return the notebooks in `directory` and the folders in it, in the order of their names.
 
+    :param remarks: told of each thing that has a notebook's name and is not run.
     :param without: a folder, without links, that is not looked into.
-    :raises NotebookError: a folder in it cannot be read.
+    :raises NotebookError: a folder in it cannot be read, or it holds more notebooks than a batch runs.
     """
-    found = Found()
-    for folder, names in _folders(directory, without, found.remarks):
+    found: list[Path] = []
+    for folder, names in _folders(directory, without, remarks):
         here = set(names)
         for name in sorted(names, key=os.fsencode):
-            if name.endswith(SUFFIX) and not name.startswith(".") and not _is_result(folder, name, here):
-                _sort_in(folder / name, found)
+            if not name.endswith(SUFFIX) or name.startswith(".") or _is_result(folder, name, here):
+                continue
+            if why := _left_out(folder / name):
+                remarks.add(f"{folder / name} is left out: {why}.")
+                continue
+            found.append(folder / name)
+            if len(found) > MAX_JOBS:
+                raise NotebookError(
+                    f"{directory} holds more than {MAX_JOBS} notebooks, the most of one batch: "
+                    "name folders in it, some at a time."
+                )
     return found
 
 
-def _folders(directory: Path, without: Path | None, remarks: list[str]) -> Iterator[tuple[Path, list[str]]]:
+def _folders(directory: Path, without: Path | None, remarks: Remarks) -> Iterator[tuple[Path, list[str]]]:
     for folder, below, names in os.walk(directory, onerror=_refuse):
         below[:] = sorted(
             (name for name in below if not name.startswith(".") and Path(folder, name).resolve() != without),
@@ -57,7 +59,7 @@ def _folders(directory: Path, without: Path | None, remarks: list[str]) -> Itera
             below.clear()
             continue
         if MARK in names and Path(folder) != directory:  # else somebody has named it
-            remarks.append(f"{folder} is left out: it holds the results of an earlier batch.")
+            remarks.add(f"{folder} is left out: it holds the results of an earlier batch.")
             below.clear()
             continue
         yield Path(folder), names
@@ -67,18 +69,15 @@ def _refuse(error: OSError) -> None:
     raise NotebookError(f"cannot look into {os.fsdecode(error.filename)}: {error.strerror}.") from error
 
 
-def _sort_in(path: Path, found: Found) -> None:
+def _left_out(path: Path) -> str | None:
+    """Return why what has a notebook's name is not run; None: it is a file."""
     try:
         mode = path.lstat().st_mode
     except OSError as error:
-        found.remarks.append(f"{path} is left out: {error.strerror}.")
-        return
+        return error.strerror or "it cannot be looked at"
     if stat.S_ISREG(mode):
-        found.notebooks.append(path)
-    elif stat.S_ISLNK(mode):
-        found.remarks.append(f"{path} is left out: it is a link; name it to run what it leads to.")
-    else:
-        found.remarks.append(f"{path} is left out: it is no file.")
+        return None
+    return "it is a link; name it to run what it leads to" if stat.S_ISLNK(mode) else "it is no file"
 
 
 def _is_result(folder: Path, name: str, here: set[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ def find_submissions(named: Sequence[str]) -> list[Entry]:
     for name in named:
         path = Path(name)
         if path.is_dir():
-            found = [Entry(one, str(one)) for one in _in_folder(path)]
+            found = [Entry(one, str(one)) for one in islice(_in_folder(path), MAX_SUBMISSIONS + 1)]
             if not found:
                 raise ChecksError(f"there is no script (.py) and no notebook (.ipynb) in {name}.")
         elif path.exists():

@@ -9,6 +9,7 @@ from nbformat.v4 import new_notebook
 
 from sandbox_kernel.batches import Wanted, make_plan
 from sandbox_kernel.batches.folders import make_folders
+from sandbox_kernel.batches.remarks import MAX_REMARKS, Remarks
 from sandbox_kernel.batches.search import search
 from sandbox_kernel.errors import NotebookError
 
@@ -26,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def found(directory: str, **options: object) -> list[str]:
-    return [str(path) for path in search(Path(directory), **options).notebooks]
+    return [str(path) for path in search(Path(directory), Remarks(), **options)]
 
 
 def test_what_is_left_out() -> None:
@@ -51,9 +52,9 @@ def test_results_of_earlier_batches() -> None:
         planned = make_plan(Wanted(inputs=["d/a.ipynb"], output=Path(output)))
         make_folders(planned.jobs, planned.output)
         planned.jobs[0].output.touch()
-    seen = search(Path("d"))
-    assert [str(path) for path in seen.notebooks] == ["d/a.ipynb", "d/there/a.ipynb"]
-    assert seen.remarks == ["d/out is left out: it holds the results of an earlier batch."]
+    remarks = Remarks()
+    assert [str(path) for path in search(Path("d"), remarks)] == ["d/a.ipynb", "d/there/a.ipynb"]
+    assert remarks.told() == ("d/out is left out: it holds the results of an earlier batch.",)
     assert found("d/out") == ["d/out/a.ipynb"]
 
 
@@ -65,9 +66,9 @@ def test_what_is_no_file() -> None:
     Path("d/elsewhere").symlink_to("/")
     Path("d/folder.ipynb").mkdir()
     os.mkfifo("d/pipe.ipynb")
-    seen = search(Path("d"))
-    assert [str(path) for path in seen.notebooks] == ["d/a.ipynb"]
-    assert [remark.partition(" is left out: ")[0] for remark in seen.remarks] == [
+    remarks = Remarks()
+    assert [str(path) for path in search(Path("d"), remarks)] == ["d/a.ipynb"]
+    assert [remark.partition(" is left out: ")[0] for remark in remarks.told()] == [
         "d/broken.ipynb",
         "d/link.ipynb",
         "d/pipe.ipynb",
@@ -89,4 +90,19 @@ def test_names_of_any_kind() -> None:
 def test_a_folder_that_cannot_be_read() -> None:
     """Nobody runs half of a folder without being told."""
     with pytest.raises(NotebookError, match="cannot look into d: No such file"):
-        search(Path("d"))
+        search(Path("d"), Remarks())
+
+
+def test_folders_of_strangers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many links a folder holds, a screenful is said of them; no more notebooks are held than run."""
+    touch(*(f"d/{number}.ipynb" for number in range(3)))
+    for number in range(MAX_REMARKS + 7):
+        Path(f"d/link{number:02}.ipynb").symlink_to("0.ipynb")
+    planned = make_plan(Wanted(inputs=["d", "d"], output=Path("OUT")))
+    assert len(planned.jobs) == 3
+    assert len(planned.remarks) == MAX_REMARKS + 1
+    assert planned.remarks[0].startswith("d/link00.ipynb is left out: it is a link")
+    assert planned.remarks[-1].endswith("more that are left out, or hold nothing to run.")
+    monkeypatch.setattr("sandbox_kernel.batches.search.MAX_JOBS", 2)
+    with pytest.raises(NotebookError, match="d holds more than 2 notebooks, the most of one batch"):
+        search(Path("d"), Remarks())

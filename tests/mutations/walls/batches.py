@@ -60,6 +60,22 @@ MUTATIONS = (
         within("batches/test_search.py", "test_what_is_no_file"),
     ),
     Mutation(
+        "batches-say-a-screenful",
+        "A folder with a million links has no more said of it than somebody reads.",
+        f"{_BATCHES}/remarks.py",
+        "if len(self._kept) < MAX_REMARKS:",
+        "if True:",
+        within("batches/test_search.py", "test_folders_of_strangers_are_bounded"),
+    ),
+    Mutation(
+        "batches-find-no-more-than-run",
+        "A folder with a million notebooks is refused before it is held.",
+        f"{_BATCHES}/search.py",
+        "if len(found) > MAX_JOBS:",
+        "if False:",
+        within("batches/test_search.py", "test_folders_of_strangers_are_bounded"),
+    ),
+    Mutation(
         "batches-believe-no-links",
         "What --resume takes for a result is no link that a cell has left there.",
         f"{_BATCHES}/resume.py",
