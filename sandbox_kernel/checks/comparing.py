@@ -10,7 +10,7 @@ told by identity: nothing here calls anything of the submission's.
 - Dates and times are equal to those that are written alike, in ISO 8601.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
@@ -60,25 +60,74 @@ def _of_several(expected: Any, actual: Value, tolerance: Tolerance, name: str) -
     if len(expected) != len(actual.content):
         return f"{name} has {count(len(actual.content), 'item')}"
     if isinstance(expected, Sequence) and actual.form == "sequence":
-        pairs = zip(expected, actual.content, strict=True)
-        found = (difference(one, other, tolerance, f"{name}[{n}]") for n, (one, other) in enumerate(pairs))
+        both = zip(expected, actual.content, strict=True)
+        found = (difference(one, other, tolerance, f"{name}[{n}]") for n, (one, other) in enumerate(both))
         return next((sentence for sentence in found if sentence), None)
-    if len(expected) * len(actual.content) > MOST_PAIRS:
+    if pairs(expected, actual) > MOST_PAIRS:
         return f"{name} is too large to be compared in any order"
     return None if not missing(expected, actual, tolerance) else f"{name} is {actual}"
 
 
-def missing(expected: Any, actual: Value, tolerance: Tolerance = EXACT) -> int:
-    """Return how many of the expected items no item of the list or set is equal to; each counts once."""
-    left = list(actual.content)
-    lacking = 0
-    for item in expected:
-        found = next((n for n, other in enumerate(left) if difference(item, other, tolerance) is None), None)
-        if found is None:
-            lacking += 1
-        else:
-            del left[found]
-    return lacking
+def pairs(expected: Collection[Any], actual: Value) -> int:
+    """Return how many pairs of items have to be compared, at most, where order does not matter.
+
+    Items that are sets themselves, or hold some, have pairs of their own.
+    """
+    return len(expected) * len(actual.content) * max([1, *map(_pairs_within, actual.content)])
+
+
+def _pairs_within(value: Value) -> int:
+    if value.is_withheld:
+        return 0
+    within = [_pairs_within(part) for part in value.parts()]
+    return len(within) ** 2 * max([1, *within]) if value.form == "set" else sum(within)
+
+
+def missing(expected: Collection[Any], actual: Value, tolerance: Tolerance = EXACT) -> int:
+    """Return how many of the expected items go without one of their own in the list or set, at the least.
+
+    With a tolerance an item may be as good as several that are expected: it is given to the one that makes
+    the most of them content, whatever their order. Takes as many comparisons as there are pairs, and no more
+    steps after them.
+    """
+    fitting = [
+        sum(1 << n for n, other in enumerate(actual.content) if difference(item, other, tolerance) is None)
+        for item in expected
+    ]
+    owners: dict[int, int] = {}
+    return sum(not _give_one(wanting, fitting, owners) for wanting in range(len(fitting)))
+
+
+def _give_one(wanting: int, fitting: Sequence[int], owners: dict[int, int]) -> bool:
+    """Give one of the fitting items (bits) to who wants it, if other owners can do with others; say so.
+
+    An augmenting path of a bipartite matching, the shortest one: each item is looked at once.
+    """
+    unseen, wanted_by, asking = -1, dict[int, int](), [wanting]
+    for owner in asking:  # grows
+        found = fitting[owner] & unseen
+        unseen &= ~found
+        while found:
+            item = found.bit_length() - 1
+            found ^= 1 << item
+            wanted_by[item] = owner
+            if item in owners:
+                asking.append(owners[item])
+                continue
+            _pass_on(item, wanting, wanted_by, owners)
+            return True
+    return False
+
+
+def _pass_on(item: int, wanting: int, wanted_by: Mapping[int, int], owners: dict[int, int]) -> None:
+    """Give a free item to who wanted it, the one given up for it to who wanted that, and so on."""
+    given_up = {owner: item for item, owner in owners.items()}
+    while True:
+        owner = wanted_by[item]
+        owners[item] = owner
+        if owner == wanting:
+            return
+        item = given_up[owner]
 
 
 def _of_mappings(expected: Any, actual: Value, tolerance: Tolerance, name: str) -> str | None:

@@ -72,9 +72,10 @@ class Value:
 
     def is_cut(self) -> bool:
         """Tell whether something of it was withheld, at any level."""
-        return self.is_withheld or any(part.is_cut() for part in self._parts())
+        return self.is_withheld or any(part.is_cut() for part in self.parts())
 
-    def _parts(self) -> Iterable["Value"]:
+    def parts(self) -> Iterable["Value"]:
+        """Return the values that it holds; of nothing that was withheld."""
         match self.form:
             case "sequence" | "set":
                 return cast("tuple[Value, ...]", self.content)

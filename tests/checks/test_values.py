@@ -2,7 +2,9 @@
 
 import collections
 import datetime as dt
+import itertools
 import math
+import random
 from decimal import Decimal
 from fractions import Fraction
 
@@ -302,3 +304,40 @@ def test_missing_items_count_each() -> None:
     """Two equal items have to be there twice."""
     assert missing([1, 1, 2], described([1, 2, 3])) == 1
     assert missing([0.3], described([0.1 + 0.2]), Tolerance(absolute=1e-9)) == 0
+
+
+@pytest.mark.parametrize(
+    ("expected", "values", "lacking"),
+    [
+        ([1.5, 1.0], [1.9, 1.4], 0),  # 1.4 is as good as both, and only it as good as 1.0
+        ([1.0, 1.5], [1.4, 1.9], 0),
+        ([1.0, 1.5, 2.0], [2.4, 1.9, 1.4], 0),
+        ([1.0, 1.0, 1.5], [1.4, 1.9, 1.8], 1),
+        ([[1, 2], [2, 1]], [{1, 2}, (1, 2)], 0),  # a set is in any order, and a tuple is not
+        ([1.0 + n / 2 for n in range(200)], [1.4 + n / 2 for n in reversed(range(200))], 0),
+    ],
+)
+def test_items_in_any_order(expected: list, values: list, lacking: int) -> None:
+    """An item that is as good as several is given to the one for which there is no other."""
+    assert missing(expected, described(values), Tolerance(absolute=0.5)) == lacking
+
+
+def test_matching_is_as_good_as_trying_everything() -> None:
+    """Of small lists, every way to give the items away is tried: none makes more of them content."""
+    dice = random.Random(20261126)
+    for _ in range(200):
+        expected, values = ([dice.randrange(12) / 4 for _ in range(5)] for _ in range(2))
+        best = max(
+            sum(abs(one - other) <= 0.5 for one, other in zip(expected, order, strict=True))
+            for order in itertools.permutations(values)
+        )
+        assert missing(expected, described(values), Tolerance(absolute=0.5)) == 5 - best
+
+
+def test_sets_of_sets_are_bounded() -> None:
+    """Each pair of sets has pairs of its own, which count: ninety sets of ninety are refused at once."""
+    grown = {frozenset(range(n, n + 20)) for n in range(20)}
+    assert difference([list(range(n, n + 20)) for n in range(20)], described(grown)) is None
+    grown = {frozenset(range(n, n + 90)) for n in range(90)}
+    said = difference([list(range(n, n + 90)) for n in range(90)], described(grown))
+    assert said == "it is too large to be compared in any order"

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sandbox_kernel.checks.comparing import MOST_PAIRS, count, difference, missing
+from sandbox_kernel.checks.comparing import MOST_PAIRS, count, difference, missing, pairs
 from sandbox_kernel.checks.evidence import Evidence
 from sandbox_kernel.checks.fields import Fields
 from sandbox_kernel.checks.kinds.condition import Condition
@@ -183,7 +183,7 @@ class ListContains(Variable):
     def _flaw(self, value: Value) -> str | None:
         if value.form not in ("sequence", "set"):
             return f"{self.name} is no list, but {value}"
-        if value.is_withheld or len(self.items) * len(value.content) > MOST_PAIRS:
+        if value.is_withheld or pairs(self.items, value) > MOST_PAIRS:
             return f"{self.name} is {value}, which is too large to be looked through"
         lacking = missing(self.items, value, self.tolerance)
         return f"{self.name} lacks {count(lacking, 'item')}" if lacking else None

@@ -131,6 +131,22 @@ MUTATIONS = (
         _checks("test_values", "test_different"),
     ),
     Mutation(
+        "checks-items-find-their-own",
+        "An item that is as good as two is not kept from the one for which there is no other.",
+        f"{_CHECKS}/comparing.py",
+        "                asking.append(owners[item])\n",
+        "",
+        _checks("test_values", "test_items_in_any_order", "test_matching_is_as_good_as_trying_everything"),
+    ),
+    Mutation(
+        "checks-sets-of-sets",
+        "Sets of sets, which take pairs of pairs to compare, hold no grading up.",
+        f"{_CHECKS}/comparing.py",
+        "len(expected) * len(actual.content) * max([1, *map(_pairs_within, actual.content)])",
+        "len(expected) * len(actual.content)",
+        _checks("test_values", "test_sets_of_sets_are_bounded"),
+    ),
+    Mutation(
         "checks-cut-output",
         "Output that was cut passes for nothing.",
         f"{KINDS}/outputs.py",
