@@ -9,17 +9,23 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from struct import error as StructError  # noqa: N812 -- it is an exception, whatever its name
-from struct import unpack_from
+from struct import iter_unpack, unpack_from
 from typing import Any, Final
 
 from sandbox_kernel.errors import TransferError
 from sandbox_kernel.session import values
+from sandbox_kernel.session.unfolding import unfolded
 
 MAX_BRACKETS: Final = 2_000_000
 """Lists and objects in a JSON value: an empty one takes three bytes there and some seventy here."""
 
 MAX_COLUMNS: Final = 10_000
 """Fields of a table, nested ones included: each is some kilobytes of objects."""
+
+MAX_UNFOLDED: Final = 256 << 20
+MAX_GROWTH: Final = 16
+"""Bytes of the Python objects that a frame's small parts become, and how many times its own bytes these may
+be where it is larger: numbers and texts that pandas holds as objects take up to twelve times theirs."""
 
 _LIES: Final = "What came out of the sandbox is not what it says that it is"
 
@@ -76,8 +82,11 @@ def _npy(data: bytearray) -> Any:
     if not dtype.itemsize and count > len(data):
         raise TransferError(f"{_LIES}: it has {count} elements of no size.")
     start = np.frombuffer(data, np.uint8, offset=file.tell())
-    array = start.view(dtype) if start.size else np.empty(count, dtype)
-    array = array.reshape(shape, order="F" if columns_first else "C")
+    try:
+        array = start.view(dtype) if start.size else np.empty(count, dtype)
+        array = array.reshape(shape, order="F" if columns_first else "C")
+    except (ValueError, TypeError, OverflowError) as error:  # a dimension of 10**30 beside one of 0, or none
+        raise TransferError(f"{_LIES}: numpy has no such array ({str(error)[:200]}).") from None
     return array if array.ndim else array[()]
 
 
@@ -97,6 +106,8 @@ def _frame(data: bytearray) -> Any:
     import pyarrow as pa  # noqa: PLC0415 -- not everybody has it
 
     table = _table(data)
+    if unfolded(pa, table) > max(MAX_UNFOLDED, MAX_GROWTH * len(data)):
+        raise TransferError(f"{_LIES}: as a DataFrame it would take more than {MAX_GROWTH} times its bytes.")
     try:
         return values.frame_of(table)
     except (pa.ArrowException, AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
@@ -116,7 +127,10 @@ def _refuse_tricks(pa: Any, data: bytearray) -> None:
         elif message.type in ("record batch", "dictionary"):
             if _is_compressed(message):
                 raise TransferError(f"{_LIES}: it is compressed, so that nobody knows how large it is.")
-            room += message.body.size if message.body is not None else 0
+            size = message.body.size if message.body is not None else 0
+            if _claimed(message) > size:
+                raise TransferError(f"{_LIES}: its columns are made of the same bytes.")
+            room += size
             if _rows(message) > 8 * room + 8:
                 raise TransferError(f"{_LIES}: it speaks of more rows than it has bits.")
         else:
@@ -165,7 +179,8 @@ def _is_plain(pa: Any, kind: Any) -> bool:
 
 
 # Arrow's messages are flatbuffers, which pyarrow has checked and does not show: of a Message the header
-# is field 2; of a DictionaryBatch the batch is field 1; of a RecordBatch length is field 0, compression 3.
+# is field 2; of a DictionaryBatch the batch is field 1; of a RecordBatch length is field 0, the buffers
+# are 2, compression 3.
 
 
 def _batch(message: Any) -> tuple[bytes, int]:
@@ -177,6 +192,18 @@ def _batch(message: Any) -> tuple[bytes, int]:
 
 def _is_compressed(message: Any) -> bool:
     return _field(*_batch(message), 3) is not None
+
+
+def _claimed(message: Any) -> int:
+    """Return how many bytes a batch's columns take of its body, bytes that two of them take counted twice."""
+    buffer, table = _batch(message)
+    place = _field(buffer, table, 2)
+    if place is None:
+        return 0
+    start = _follow(buffer, place)
+    (count,) = unpack_from("<I", buffer, start)
+    parts = iter_unpack("<qq", buffer[start + 4 : start + 4 + 16 * count])  # where it begins, and its length
+    return sum(abs(length) for _, length in parts)
 
 
 def _rows(message: Any) -> int:

@@ -26,6 +26,13 @@ OLD = {
 }
 
 
+def heading(level: object) -> bytes:
+    cell = {"cell_type": "heading", "level": level, "source": "h"}
+    return json.dumps(
+        {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": [cell]}]}
+    ).encode()
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -37,6 +44,10 @@ OLD = {
         (b'{"nbformat": "4", "nbformat_minor": 5}', "not a valid notebook"),
         (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": 3}', "not a valid notebook"),
         (b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{}]}', "not a valid notebook"),
+        pytest.param(heading(1 << 40), "more than 6 levels", id="tall"),
+        (heading([]), "not a valid notebook"),
+        (b'{"nbformat": 1, "cells": [{"cell_type": []}]}', "not a valid notebook"),
+        (b'{"nbformat": 3, "nbformat_minor": {}, "worksheets": []}', "not a valid notebook"),
         (b"\xff\xfe", "not UTF-8"),
         (b"[" * 100_000, "not JSON"),
     ],
@@ -64,6 +75,8 @@ def test_old_formats_and_missing_ids(tmp_path: Path) -> None:
     path = tmp_path / "x.ipynb"
     path.write_text(json.dumps(OLD))
     assert read_notebook(path).cells[0].source == "1"
+    path.write_bytes(heading(6))
+    assert read_notebook(path).cells[0].source == "###### h"
     nb = notebook("1", "2")
     for cell in nb.cells:
         del cell["id"]

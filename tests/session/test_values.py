@@ -192,12 +192,15 @@ def npy(header: str, body: bytes = b"", version: tuple[int, int] = (1, 0)) -> by
         npy("__import__('os').abort()\n"),
         npy("(" * 5000 + ")" * 5000),
         npy("{'descr': '<f8'}\n", version=(3, 0)),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 1" + "0" * 30 + "), }\n"),
+        npy("{'descr': '<f8', 'fortran_order': False, 'shape': (True,), }\n", b"x" * 8),
+        npy("{'descr': ('<f8', (2,)), 'fortran_order': False, 'shape': (1,), }\n", b"x" * 16),
         npy("{'descr': '<f8', 'fortran_order': False, 'shape': (" + "1," * 100 + "), }\n", b"x" * 8),
         bytearray(pickle.dumps(Evil())),
         bytearray(b"PK\x03\x04"),
         bytearray(),
     ],
-    ids=range(16),
+    ids=[*range(12), "endless", "true", "subarray", *range(12, 16)],
 )
 def test_hostile_arrays(data: bytearray) -> None:
     """An array whose header lies is refused, and nothing is reserved for what it announces."""
@@ -259,6 +262,43 @@ def test_rows_that_are_not_there() -> None:
     many = patched(data, struct.pack("<q", 777), struct.pack("<q", 777 << 40))
     with pytest.raises(TransferError):
         believe("arrow", many)
+
+
+def test_columns_made_of_the_same_bytes() -> None:
+    """Columns that all point at one place are refused: as a frame each would get memory of its own."""
+    columns, size = 100, 800
+    data = stream(pa.table({str(number): np.arange(size // 8) for number in range(columns)}))
+    assert believe("frame", data).shape == (size // 8, columns)
+    head, body, end = data[: -8 - columns * size], data[-8 - columns * size :][:size], data[-8:]
+    apart = b"".join(struct.pack("<4q", place * size, 0, place * size, size) for place in range(columns))
+    head = patched(head, apart, struct.pack("<4q", 0, 0, 0, size) * columns)
+    head = patched(head, struct.pack("<q", columns * size), struct.pack("<q", size))
+    for kind in ("arrow", "frame"):
+        with pytest.raises(TransferError, match="same bytes"):
+            believe(kind, head + body + end)
+
+
+def bits(count: int) -> pa.Array:
+    return pa.array(np.zeros(count, bool))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.StructArray.from_arrays([bits(1_200_000)], ["x"]),
+        pa.ListArray.from_arrays(pa.array(np.zeros(2_200_001, np.int32)), bits(0)),
+        pa.ListArray.from_arrays([0, 1_200_000], pa.StructArray.from_arrays([bits(1_200_000)], ["x"])),
+        pa.StructArray.from_arrays([pa.array(["x" * (1 << 20)] * 300).dictionary_encode()], ["x"]),
+        pa.DictionaryArray.from_arrays([0], pa.StructArray.from_arrays([bits(1_200_000)], ["x"])),
+        pa.array(np.zeros(34_000_000, bool), mask=np.arange(34_000_000) == 0),
+        pa.array(np.zeros(7_000_000, np.int8), mask=np.arange(7_000_000) == 0),
+    ],
+    ids=["dicts", "arrays", "dicts in an array", "copies", "dictionary", "truths", "numbers"],
+)
+def test_bits_that_become_objects(column: pa.Array) -> None:
+    """A frame of which each bit would be an object here is refused before there is one."""
+    with pytest.raises(TransferError, match="16 times"):
+        believe("frame", stream(pa.table({"c": column})))
 
 
 @pytest.mark.parametrize("index", ["9", '{"a": 1}', '["a", "b"]', "[[]]", "[1]", "[", '["a"]'])

@@ -25,6 +25,14 @@ def _strangers(*tests: str) -> tuple[str, ...]:
 
 MUTATIONS = (
     Mutation(
+        "notebook-tall-heading",
+        "A heading of a notebook of old is no terabyte of text.",
+        FILES,
+        "            if isinstance(level, int) and level > MAX_LEVEL:\n",
+        "            if False:\n",
+        within("notebooks/test_files.py", "test_not_a_notebook[tall]"),
+    ),
+    Mutation(
         "notebooks-have-an-end",
         "A notebook that comes from a device without end is not read without end.",
         FILES,
