@@ -6,9 +6,12 @@ Rules:
   variables and functions, and the arguments of calls, once the submission has come to its end.
 - A submission that does not come to its end, or is not heard of after it, fails every check.
 - Variables are looked at before anything is called: what a call does to them does not count.
+- What takes as long as a submission likes (reading it, judging it) is bounded, and done beside the event
+  loop: others go on meanwhile.
 - Each call is a question of its own, with a deadline of its own: one that hangs costs its own check.
 """
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -19,7 +22,7 @@ from sandbox_kernel.checks.questions import Answer, Question, ask, read_answer
 from sandbox_kernel.checks.submission import Piece, Submission, SubmissionError, read_submission
 from sandbox_kernel.checks.suite import Suite
 from sandbox_kernel.checks.values import AnswerError, Value
-from sandbox_kernel.checks.verdicts import Graded, all_failed, judge
+from sandbox_kernel.checks.verdicts import Graded, Verdict, all_failed, judge
 from sandbox_kernel.errors import ExitCode, PolicyError, SandboxError
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.session import AsyncSandbox, Execution, Outcome
@@ -63,21 +66,22 @@ async def grade(path: Path, suite: Suite, policy: Policy, name: str | None = Non
     """
     began, called = monotonic(), name or str(path)
 
-    def graded(outcome: str, cause: str, evidence: Evidence | None = None) -> Graded:
+    def graded(outcome: str, cause: str, verdicts: tuple[Verdict, ...] = ()) -> Graded:
         return Graded(
             submission=called,
             outcome=outcome,
             cause=cause,
-            verdicts=judge(suite, evidence) if evidence else all_failed(suite, cause),
+            verdicts=verdicts or all_failed(suite, cause),
             duration=monotonic() - began,
             was_run=outcome not in (Outcome.LOST, Outcome.CANCELLED),
         )
 
     try:
-        submission = read_submission(path, policy.code)
+        submission = await asyncio.to_thread(read_submission, path, policy.code)
         async with AsyncSandbox(policy) as sandbox:
             evidence = await _Examination(sandbox, suite).of(submission)
-        return graded(Outcome.OK, "it ran to its end", evidence)
+        verdicts = await asyncio.to_thread(judge, suite, evidence)
+        return graded(Outcome.OK, "it ran to its end", verdicts)
     except SubmissionError as error:
         return graded("unusable", str(error))
     except _Stop as stop:

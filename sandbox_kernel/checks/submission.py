@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sandbox_kernel.checks.bare import TooMuchError, bare
 from sandbox_kernel.errors import NotebookError
 
 SUFFIXES: Final = (".py", ".ipynb")
@@ -80,13 +81,17 @@ def _script(path: Path, most_code: int) -> Submission:
 
 def _notebook(path: Path) -> Submission:
     from sandbox_kernel.notebooks.document import code_cells  # noqa: PLC0415 -- scripts do without nbformat
-    from sandbox_kernel.notebooks.files import read_notebook  # noqa: PLC0415
+    from sandbox_kernel.notebooks.files import open_file, parse_notebook  # noqa: PLC0415
 
     try:
-        if path.stat().st_size > NOTEBOOK_SPACE:
+        with open_file(path) as file:
+            content = file.read(NOTEBOOK_SPACE + 1)
+        if len(content) > NOTEBOOK_SPACE:
             raise SubmissionError(f"it is larger than {NOTEBOOK_SPACE >> 20} MiB; clear its outputs")
-        nb = read_notebook(path)
-    except NotebookError as error:
+        nb = parse_notebook(bare(content.decode("utf-8-sig")), str(path))
+    except UnicodeDecodeError as error:
+        raise SubmissionError(f"{path} is not a notebook: it is not UTF-8 text") from error
+    except (NotebookError, TooMuchError) as error:
         raise SubmissionError(str(error).rstrip(".")) from error
     cells = code_cells(nb)
     if len(cells) > MAX_CELLS:

@@ -28,9 +28,9 @@ MUTATIONS = (
         "checks-who-does-not-end-fails",
         "A submission that died, or was stopped, passes no check, whatever it had printed by then.",
         GRADING,
-        "            verdicts=judge(suite, evidence) if evidence else all_failed(suite, cause),\n",
-        "            verdicts=judge(\n"
-        "                suite, evidence or Evidence((Ran(number=1, stdout='Hello, world!'),))\n"
+        "            verdicts=verdicts or all_failed(suite, cause),\n",
+        "            verdicts=verdicts or judge(\n"
+        "                suite, Evidence((Ran(number=1, stdout='Hello, world!'),))\n"
         "            ),\n",
         _corpus("hello/exits_at_once.py", "hello/memory.py", "late/endless_loop.py"),
     ),
@@ -129,6 +129,38 @@ MUTATIONS = (
         '        case bool():\n            return "bool", key\n',
         "",
         _checks("test_values", "test_different"),
+    ),
+    Mutation(
+        "checks-bare-notebooks",
+        "Of a notebook's million outputs none is gone through by what takes its time.",
+        f"{_CHECKS}/bare.py",
+        'kept["outputs"] = []',
+        "pass",
+        _checks("test_submission", "test_what_is_left_of_it_is_a_notebook"),
+    ),
+    Mutation(
+        "checks-cells-are-counted",
+        "A notebook of a hundred thousand cells is refused before they are looked at.",
+        f"{_CHECKS}/bare.py",
+        "if room < 0:",
+        "if False:",
+        _checks("test_submission", "test_refusals"),
+    ),
+    Mutation(
+        "checks-pieces-are-counted",
+        "A notebook made of millions of lists is refused before it is parsed.",
+        f"{_CHECKS}/bare.py",
+        "> MOST_PIECES:",
+        "> 10**9:",
+        _checks("test_submission", "test_refusals"),
+    ),
+    Mutation(
+        "checks-others-go-on",
+        "Reading one submission does not hold the others up.",
+        f"{_CHECKS}/grading.py",
+        "await asyncio.to_thread(read_submission, path, policy.code)",
+        "read_submission(path, policy.code)",
+        _checks("test_submission", "test_others_are_graded_meanwhile"),
     ),
     Mutation(
         "checks-items-find-their-own",
