@@ -12,7 +12,6 @@ from tests.conformance.kernel import KERNEL_ARGV, PATIENCE
 MiB = 1 << 20
 
 ENDS = {
-    "exit": ("import os; os._exit(3)", "exit", 3, "exit status 3"),
     "exit zero": ("import os; os._exit(0)", "exit", 0, "exit status 0"),
     "abort": ("import os; os.abort()", "crash", -signal.SIGABRT, "SIGABRT"),
     "segfault": ("import ctypes; ctypes.string_at(0)", "crash", -signal.SIGSEGV, "SIGSEGV"),
@@ -31,21 +30,18 @@ def test_the_cell_says_why(start, code, kind, returncode, words):
     assert death.exit_code == ExitCode.DIED
 
 
-def test_a_queued_cell_is_not_left_waiting(start):
-    """Cells behind the one that died are answered as aborted."""
-    kernel = start()
-    first = kernel.client.execute("import os, time; time.sleep(0.5); os._exit(1)")
-    second = kernel.client.execute("2")
-    assert kernel.collect(first, until_idle=False).status == "error"
-    assert kernel.collect(second, until_idle=False).status == "aborted"
-
-
 def test_death_is_reported_after_the_explanation(start):
-    """Whoever sees `poll` change finds the reply already sent."""
+    """Whoever sees `poll` change finds the replies already sent: of the cell, and of those behind it."""
     kernel = start()
-    msg_id = kernel.client.execute("import os; os._exit(1)")
-    kernel.sandbox.ended.result(timeout=PATIENCE)
-    assert kernel.collect(msg_id, timeout=2).status == "error"
+    first = kernel.client.execute("import os; input('?'); os._exit(3)", allow_stdin=True)
+    second = kernel.client.execute("2")
+    assert kernel.client.get_stdin_msg(timeout=PATIENCE)["content"]["prompt"] == "?"
+    kernel.client.input("on")
+    death = kernel.sandbox.ended.result(timeout=PATIENCE)
+    assert (death.kind, death.returncode, kernel.sandbox.poll()) == ("exit", 3, 3)
+    ran = kernel.collect(first, timeout=2, until_idle=False)
+    assert "exit status 3" in ran.reply["content"]["evalue"]
+    assert kernel.collect(second, timeout=2, until_idle=False).status == "aborted"
 
 
 def test_signals_to_the_dead_are_ignored(start):
@@ -57,14 +53,6 @@ def test_signals_to_the_dead_are_ignored(start):
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1):
             kernel.sandbox.send_signal(signum)
         end_it()
-
-
-def test_shutdown_is_no_accident(start):
-    """A kernel that was asked to end is not explained in any cell."""
-    kernel = start()
-    kernel.request("control", "shutdown_request", {"restart": False})
-    death = kernel.sandbox.ended.result(timeout=PATIENCE)
-    assert (death.kind, death.exit_code) == ("shutdown", ExitCode.OK)
 
 
 def test_somebody_else_may_stop_it(start):
@@ -127,8 +115,11 @@ def test_a_missing_ipykernel_is_named_with_the_command_that_installs_it(start):
         kernel.started.result(timeout=PATIENCE)
 
 
-def test_a_cell_over_its_deadline_is_interrupted_and_told(start):
-    """The interrupt comes with the reason; the kernel and its state live on."""
+def test_a_cell_over_its_deadline_is_interrupted_or_ended_and_told(start, monkeypatch):
+    """The interrupt comes with the reason, and the kernel and its state live on.
+
+    A cell that swallows the interrupt has a grace; then the kernel is killed, and the cell says for what.
+    """
     kernel = start(Policy(cell_timeout=1))
     kernel.run("kept = 1")
     ran = kernel.run("import time; time.sleep(60)")
@@ -137,23 +128,10 @@ def test_a_cell_over_its_deadline_is_interrupted_and_told(start):
     assert "deadline of 1 s" in ran.of("error")[0]["content"]["traceback"][-1]
     assert kernel.value("kept") == "1"
     assert [notice.kind for notice in kernel.sandbox.notices] == ["deadline"]
-
-
-def test_a_cell_that_swallows_the_interrupt_is_ended(start, monkeypatch):
-    """After the grace the kernel is killed, and the cell says for what."""
     monkeypatch.setattr("sandbox_kernel.host.deadlines.GRACE", 0.5)
-    kernel = start(Policy(cell_timeout=1))
-    ran = kernel.run("import time\nwhile True:\n try: time.sleep(9)\n except BaseException: pass")
+    ran = kernel.run("while True:\n try: time.sleep(9)\n except BaseException: pass")
     assert "deadline of 1 s" in ran.of("error")[0]["content"]["evalue"]
     assert kernel.sandbox.ended.result(timeout=PATIENCE).exit_code == ExitCode.DEADLINE
-
-
-def test_closing_leaves_nothing(start, no_leftovers):
-    """After close no process, socket, directory or cgroup of the kernel is there."""
-    kernel = start()
-    kernel.run("import subprocess; p = subprocess.Popen(['sleep', '1000'])")
-    kernel.close()
-    assert no_leftovers.settle() == set()
 
 
 SLOW_PUBLISHER = """
@@ -172,18 +150,23 @@ publisher.io_loop.close, sys.stdout.flush = close_slowly, flush_late
 
 
 def test_a_shutdown_ends_the_kernel(start, no_leftovers):
-    """Also when its publisher goes while control has something to say: ipykernel waits for ever."""
+    """It is no accident, also when its publisher goes while control has something to say.
+
+    Of itself, ipykernel would wait for ever.
+    """
     kernel = start()
     assert kernel.run(SLOW_PUBLISHER).status == "ok"
-    kernel.client.shutdown()
+    kernel.request("control", "shutdown_request", {"restart": False})
     death = kernel.sandbox.ended.result(timeout=PATIENCE)
+    assert (death.kind, death.exit_code) == ("shutdown", ExitCode.OK)
     assert (death.expected, death.returncode) == (True, 0)
     kernel.close()
 
 
 def test_closing_a_busy_flooding_kernel_is_quick(start, no_leftovers):
-    """Neither a busy loop nor unread output delays the end."""
+    """Neither a busy loop, nor unread output, nor a process of the kernel's delays the end, or stays."""
     kernel = start()
+    kernel.run("import subprocess; p = subprocess.Popen(['sleep', '1000'])")
     kernel.client.execute("while True: display({'text/plain': 'x' * 10_000}, raw=True)")
     while kernel.client.get_iopub_msg(timeout=PATIENCE)["msg_type"] != "display_data":
         pass

@@ -89,11 +89,11 @@ ACTING = {
 }
 
 
-def test_rich_output_that_acts(start):
+def test_rich_output_that_acts(kernel, start):
     """It arrives as it was displayed where the policy trusts it; else none of it does."""
-    for mode in ("isolate", "trust"):
-        kernel = start(Policy(html=mode))
-        ran = kernel.run(f"for mime, data in {ACTING!r}.items(): display({{mime: data}}, raw=True)")
+    for mode, each in {"isolate": kernel, "trust": start(Policy(html="trust"))}.items():
+        assert each.sandbox.policy.html == mode
+        ran = each.run(f"for mime, data in {ACTING!r}.items(): display({{mime: data}}, raw=True)")
         shown = [message["content"]["data"] for message in ran.of("display_data")]
         assert len(shown) == len(ACTING)
         same = [{mime: data} == bundle for (mime, data), bundle in zip(ACTING.items(), shown, strict=True)]
@@ -278,8 +278,6 @@ def test_several_clients(kernel):
 
 def test_100_mb_out_and_in(start):
     """A message of 100 MB passes either way, unharmed."""
-    from sandbox_kernel.policy import Policy
-
     kernel = start(Policy(memory=3 << 30))
     size = 100_000_000
     ran = kernel.run(f"display({{'text/plain': 'é' + 'x' * {size}}}, raw=True)", timeout=120)
@@ -320,8 +318,6 @@ def test_nothing_is_lost_below_the_budget(kernel):
 
 def test_control_answers_while_output_floods(start):
     """A request on control does not wait behind the output of a busy cell."""
-    from sandbox_kernel.policy import Policy
-
     kernel = start(Policy(output=1 << 30))
     kernel.client.execute("while True: display({'text/plain': 'x' * 100_000}, raw=True)")
     seen = threading.Event()
@@ -347,8 +343,6 @@ def test_control_answers_while_output_floods(start):
 
 def test_output_over_the_budget_ends_with_a_notice(start):
     """The cell runs to its end, its output stops at the budget, and a notice says why."""
-    from sandbox_kernel.policy import Policy
-
     kernel = start(Policy(output=1_000_000))
     ran = kernel.run("for _ in range(300): print('x' * 10_000, flush=True)\nprint('end')", timeout=60)
     assert ran.status == "ok"
@@ -359,8 +353,6 @@ def test_output_over_the_budget_ends_with_a_notice(start):
 
 def test_printing_without_end_is_survived(start):
     """A cell that prints much faster than anybody reads waits, instead of filling its memory."""
-    from sandbox_kernel.policy import Policy
-
     kernel = start(Policy(memory=200 << 20, output=1_000_000))
     ran = kernel.run("for _ in range(2_500): print('x' * 100_000)\nprint('end')", timeout=90)  # 250 MB
     assert ran.status == "ok", ran.reply["content"]
