@@ -69,12 +69,15 @@ def _differences(plain: Outcomes, sandboxed: Outcomes) -> dict[str, dict[str, st
 
 
 @pytest.fixture(scope="module")
-def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+def runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, lean_programs: str
+) -> Iterator[Runs]:
     docker_host = None
     with suppress(pytest.skip.Exception):  # the tests that need it skip by themselves
         docker_host = request.getfixturevalue("docker_host")
         assert request.getfixturevalue("scipy_image") == "sandbox-kernel/scipy"
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", lean_programs)
         cache, work = request.config.cache.mkdir("sdists"), tmp_path_factory.mktemp("peers")
         yield Runs(pool, cache, work, docker_host)
         pool.shutdown(cancel_futures=True)
