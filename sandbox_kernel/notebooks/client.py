@@ -52,6 +52,9 @@ ANSWER_SECONDS = 10.0
 """How long a request of ours between two cells may take: reading a piece of a file takes milliseconds."""
 EXPLAIN_SECONDS = 0.5
 """How long after a failed cell a cause of death is waited for, see `CellClient.death`."""
+MAX_PLACES = 100
+"""Outputs of one display id that an update stands in the place of, the newest ones: progress is shown in one
+or two. Each message of ten thousand would change as many outputs, and keep all other runs waiting."""
 
 MALFORMED = (AssertionError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
 """What comes of taking in a message that is not what the protocol says."""
@@ -346,6 +349,15 @@ class CellClient(NotebookClient):
         if output is not None:
             self._heard(cell_index, output)
         return output
+
+    def _update_display_id(self, display_id: str, msg: dict[str, Any]) -> None:
+        places = self._display_id_map.get(display_id, {})
+        over = sum(map(len, places.values())) - MAX_PLACES
+        for indices in places.values():  # by cell, the oldest first
+            if over > 0:
+                over -= len(indices)
+                del indices[: over + len(indices)]
+        super()._update_display_id(display_id, msg)
 
     async def _async_poll_kernel_alive(self) -> None:
         with self._watching():

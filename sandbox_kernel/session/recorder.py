@@ -5,10 +5,11 @@ listens to a call hears all of it.
 """
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
+from sandbox_kernel.notebooks.client import MAX_PLACES
 from sandbox_kernel.session.execution import TEXT, CodeError, Kind, Output
 
 KEPT: Final = 16 << 20
@@ -38,6 +39,8 @@ class Recorder:
         self._limit = limit
         self._outputs: list[Output] = []
         self._held = 0
+        self._places: dict[str, deque[int]] = {}
+        """By name, where the outputs are that an update stands in the place of."""
         self._text: list[str] = []
         """Pieces of the last output, while it is text that goes on."""
         self._clear_first = False
@@ -99,19 +102,22 @@ class Recorder:
         if self._fits(size + COST):
             self._end_of_text()
             self._outputs.append(output)
+            if output.display_id is not None:
+                places = self._places.setdefault(output.display_id, deque(maxlen=MAX_PLACES))
+                places.append(len(self._outputs) - 1)
         else:
             self.dropped += size
 
     def _update(self, update: Output) -> None:
         """Put it where the outputs of its name are; what an earlier call has shown stays as it is."""
         self._heard(update)
-        for index, output in enumerate(self._outputs):
-            if update.display_id is not None and output.display_id == update.display_id:
-                size = _size(update)
-                if self._fits(size):
-                    self._outputs[index] = replace(update, kind=output.kind)
-                else:
-                    self.dropped += size
+        name, size = update.display_id, _size(update)
+        places = self._places.get(name, ()) if name is not None else ()
+        if places and not self._fits(size):
+            self.dropped += size
+            return
+        for index in places:
+            self._outputs[index] = Output(self._outputs[index].kind, update.data, update.metadata, name)
 
     def _fits(self, size: int) -> bool:
         """Return whether there is room for so much more, and take it."""
@@ -125,6 +131,7 @@ class Recorder:
 
     def _clear(self) -> None:
         self._outputs, self._text, self._clear_first, self._held = [], [], False, 0
+        self._places = {}
 
     def _end_of_text(self) -> None:
         if self._text:
@@ -143,8 +150,10 @@ def _output(content: Message, kind: Kind) -> Output:
 
 
 def _size(output: Output) -> int:
-    values = [*output.data.values(), *([output.metadata] if output.metadata else [])]
-    return sum(len(value) if isinstance(value, str) else len(json.dumps(value)) for value in values)
+    values = [*output.data, *output.data.values(), *([output.metadata] if output.metadata else [])]
+    return len(output.display_id or "") + sum(
+        len(value) if isinstance(value, str) else len(json.dumps(value)) for value in values
+    )
 
 
 def _first_characters(lines: object) -> list[str]:

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from sandbox_kernel.notebooks.client import CellClient
+from sandbox_kernel.notebooks.client import MAX_PLACES, CellClient
 from tests.notebooks.runs import PLAIN, notebook, text_of
 
 
@@ -154,3 +154,23 @@ async def test_flood_leaves_time_for_others() -> None:
         await client.async_execute_cell(nb.cells[0], 0)
         watching.cancel()
     assert await watching < 0.5
+
+
+def shown(name: str, text: str, kind: str = "display_data") -> dict[str, Any]:
+    content = {"data": {"text/plain": text}, "metadata": {}, "transient": {"display_id": name}}
+    return {"header": {"msg_type": kind}, "msg_type": kind, "parent_header": {}, "content": content}
+
+
+@pytest.mark.parametrize(("client", "changed"), [(NotebookClient, 170), (CellClient, MAX_PLACES)])
+def test_an_update_changes_so_many_outputs(client: type[NotebookClient], changed: int) -> None:
+    """Of ten thousand outputs of one name nbclient changes each with each message; here the newest are."""
+    nb = notebook("1", "2")
+    own = client(nb, **({"heard": lambda *_: None} if client is CellClient else {}))
+    own.reset_execution_trackers()
+    own.clear_before_next_output = False
+    for index, count in ((0, 90), (1, 80)):
+        for _ in range(count):
+            own.process_message(shown("name", "old"), nb.cells[index], index)
+    own.process_message(shown("name", "new", "update_display_data"), nb.cells[1], 1)
+    texts = [output.data["text/plain"] for cell in nb.cells for output in cell.outputs]
+    assert texts == ["old"] * (170 - changed) + ["new"] * changed

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sandbox_kernel.notebooks.client import MAX_PLACES
 from sandbox_kernel.session import Output
 from sandbox_kernel.session.recorder import COST, MAX_MESSAGE, MAX_NAME, MAX_TRACEBACK, Recorder
 
@@ -54,6 +55,29 @@ def test_an_update_cannot_grow_beyond_the_limit() -> None:
         recorder.take(shown("b" * 100, "name", "update_display_data"))
     assert len(texts(recorder)) == 1
     assert recorder.dropped > 0
+
+
+def test_an_update_changes_so_many_places() -> None:
+    """What was shown ten thousand times under one name is not changed ten thousand times by each message."""
+    recorder = Recorder()
+    recorder.take(shown("else", "other"))
+    for _ in range(MAX_PLACES + 50):
+        recorder.take(shown("a", "name"))
+    recorder.take(shown("b", "name", "update_display_data"))
+    assert texts(recorder) == ["else", *["a"] * 50, *["b"] * MAX_PLACES]
+    recorder.take(message("clear_output", wait=False))
+    recorder.take(shown("c"))
+    recorder.take(shown("b", "name", "update_display_data"))
+    assert texts(recorder) == ["c"]
+
+
+@pytest.mark.parametrize("large", [{"data": {"x" * 10**6: ""}}, {"transient": {"display_id": "x" * 10**6}}])
+def test_what_is_large_elsewhere_is_not_kept(large: dict[str, Any]) -> None:
+    """An output whose name or whose types are long counts as long."""
+    recorder = Recorder(limit=10**6)
+    recorder.take(message("display_data", **{"data": {}, "metadata": {}, **large}))
+    assert recorder.outputs == ()
+    assert recorder.dropped >= 10**6
 
 
 def test_an_error_is_cut() -> None:

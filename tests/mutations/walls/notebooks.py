@@ -25,6 +25,14 @@ def _strangers(*tests: str) -> tuple[str, ...]:
 
 MUTATIONS = (
     Mutation(
+        "notebook-places",
+        "An update of what was shown ten thousand times does not keep all runs waiting.",
+        CLIENT,
+        "            if over > 0:\n",
+        "            if False:\n",
+        within("notebooks/test_client.py", "test_an_update_changes_so_many_outputs[CellClient-100]"),
+    ),
+    Mutation(
         "notebook-tall-heading",
         "A heading of a notebook of old is no terabyte of text.",
         FILES,

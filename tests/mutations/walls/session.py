@@ -84,6 +84,22 @@ MUTATIONS = (
         _values("test_bits_that_become_objects[copies]"),
     ),
     Mutation(
+        "session-places",
+        "An update of what was shown ten thousand times does not keep all sandboxes waiting.",
+        f"{_SESSION}/recorder.py",
+        "deque(maxlen=MAX_PLACES)",
+        "deque()",
+        within("session/test_recorder.py", "test_an_update_changes_so_many_places"),
+    ),
+    Mutation(
+        "session-size-of-names",
+        "What is long in its name or type alone counts as long.",
+        f"{_SESSION}/recorder.py",
+        '    return len(output.display_id or "") + sum(',
+        "    return sum(",
+        within("session/test_recorder.py", "test_what_is_large_elsewhere_is_not_kept[large1]"),
+    ),
+    Mutation(
         "session-table-compressed",
         "A table does not unfold to more than it is.",
         SUSPICION,
