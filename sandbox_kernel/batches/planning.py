@@ -1,8 +1,10 @@
 """From what somebody names (notebooks, folders, a manifest) to a plan.
 
 Where results go: the folder of results mirrors the folders of the notebooks, from the one on that all
-have in common; so `a/x.ipynb` and `b/x.ipynb` become OUT/a/x.ipynb and OUT/b/x.ipynb. Without a folder
-of results each goes beside its notebook, as NAME-executed.ipynb.
+have in common which are named, and those of named notebooks; so `a/x.ipynb` and `b/x.ipynb` become
+OUT/a/x.ipynb and OUT/b/x.ipynb. What was named decides, not what is found in it: with `a/` and `b/` it is
+OUT/a/x.ipynb also on the day when `b/` is empty. Without a folder of results each goes beside its
+notebook, as NAME-executed.ipynb.
 """
 
 import os
@@ -57,10 +59,17 @@ class _Notebook:
     """As the user knows it."""
     folder: Path
     """The folder that it is in, without links."""
-    base: Path
-    """The folder, without links, that was named: the notebook's own, or the one that was searched."""
     group: str
     """The name by which it was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What looking for notebooks has come upon, beside them."""
+
+    remarks: Remarks = field(default_factory=Remarks)
+    bases: list[Path] = field(default_factory=list)
+    """The folders, without links, that were named, and those of named notebooks."""
 
 
 def make_plan(wanted: Wanted) -> Plan:
@@ -69,16 +78,16 @@ def make_plan(wanted: Wanted) -> Plan:
     :raises NotebookError: something that was named is not there, or two results would have one place.
     """
     output = _root(wanted)
-    remarks = Remarks()
-    runs = list(_runs(wanted, output, remarks))
+    seen = _Seen()
+    runs = list(_runs(wanted, output, seen))
     if not runs:
-        raise NotebookError(_nothing(wanted, remarks.told()))
+        raise NotebookError(_nothing(wanted, seen.remarks.told()))
     if len(runs) > MAX_JOBS:
         raise NotebookError(f"these are {len(runs)} runs; {MAX_JOBS} are the most of one batch: split it.")
-    root = Path(os.path.commonpath([notebook.base for _, notebook in runs]))
+    root = Path(os.path.commonpath(seen.bases))
     jobs = tuple(_job(wanted, entry, notebook, root, output) for entry, notebook in runs)
     refuse_duplicates(jobs)
-    return Plan(jobs, output, remarks.told())
+    return Plan(jobs, output, seen.remarks.told())
 
 
 def _root(wanted: Wanted) -> Path | None:
@@ -95,8 +104,8 @@ def _nothing(wanted: Wanted, remarks: Sequence[str]) -> str:
     return " ".join([f"there is no notebook to run in {where}.", *remarks[:3]])
 
 
-def _runs(wanted: Wanted, output: Path | None, remarks: Remarks) -> Iterator[tuple[Entry, _Notebook]]:
-    found = (found for name in wanted.inputs for found in _find(Path(name), name, output, remarks))
+def _runs(wanted: Wanted, output: Path | None, seen: _Seen) -> Iterator[tuple[Entry, _Notebook]]:
+    found = (found for name in wanted.inputs for found in _find(Path(name), name, output, seen))
     named = list({(notebook.folder, notebook.path.name): notebook for notebook in found}.values())
     if not wanted.entries:
         yield from ((Entry("", None), notebook) for notebook in named)
@@ -108,21 +117,21 @@ def _runs(wanted: Wanted, output: Path | None, remarks: Remarks) -> Iterator[tup
             raise NotebookError(
                 f"{entry.where}: no notebook is named, neither there nor before the manifest."
             )
-        yield from ((entry, notebook) for notebook in _of(entry, wanted, output, remarks) or named)
+        yield from ((entry, notebook) for notebook in _of(entry, wanted, output, seen) or named)
 
 
-def _of(entry: Entry, wanted: Wanted, output: Path | None, remarks: Remarks) -> list[_Notebook]:
+def _of(entry: Entry, wanted: Wanted, output: Path | None, seen: _Seen) -> list[_Notebook]:
     """Return the notebooks that an entry names, relative to its manifest's folder."""
     if entry.notebook is None:
         return []
     folder = wanted.manifest.parent if wanted.manifest else Path()
     try:
-        return list(_find(folder / entry.notebook, entry.notebook, output, remarks))
+        return list(_find(folder / entry.notebook, entry.notebook, output, seen))
     except NotebookError as error:
         raise NotebookError(f"{entry.where}: {error}") from error
 
 
-def _find(path: Path, source: str, output: Path | None, remarks: Remarks) -> Iterator[_Notebook]:
+def _find(path: Path, source: str, output: Path | None, seen: _Seen) -> Iterator[_Notebook]:
     """Yield the notebooks that a name stands for.
 
     :raises NotebookError: it stands for none.
@@ -134,13 +143,15 @@ def _find(path: Path, source: str, output: Path | None, remarks: Remarks) -> Ite
         raise NotebookError(f"cannot read {path}: {reason}.") from error
     if not real.is_dir():
         folder = path.parent.resolve()
-        yield _Notebook(path, folder, folder, source)
+        seen.bases.append(folder)
+        yield _Notebook(path, folder, source)
         return
-    found = search(path, remarks, output)
+    seen.bases.append(real)
+    found = search(path, seen.remarks, output)
     if not found:
-        remarks.add(f"{path} holds no notebook to run.")
+        seen.remarks.add(f"{path} holds no notebook to run.")
     for notebook in found:
-        yield _Notebook(notebook, (real / notebook.relative_to(path)).parent, real, source)
+        yield _Notebook(notebook, (real / notebook.relative_to(path)).parent, source)
 
 
 def _job(wanted: Wanted, entry: Entry, notebook: _Notebook, root: Path, output: Path | None) -> Job:

@@ -33,9 +33,9 @@ in OUTPUT. Both places may be elsewhere (s3://, https://) where fsspec is instal
 
 Many notebooks run in one command where it names a folder, a --manifest, three notebooks, or two and
 -o: as many at once as --jobs says, or cores and memory allow, each in a sandbox of its own, folders in
-turns. `-o DIR` mirrors the notebooks' folders; without it each result is beside its notebook. The exit
-code is 0 if all ended well, 130 or 124 if the whole was cancelled or out of time, the code of what went
-wrong if that was one kind of thing, and else 1.
+turns. `-o DIR` mirrors their folders, from the one on that all named ones are in; without it each result
+is beside its notebook. The exit code is 0 if all ended well, 130 or 124 if the whole was cancelled or out
+of time, the code of what went wrong if that was one kind of thing, and else 1.
 
 The kernel is sandboxed-python whatever the notebook names, unless -k says otherwise; with -k it is
 sandboxed all the same. It starts in the notebook's directory.

@@ -46,6 +46,15 @@ def test_results_mirror_their_notebooks(inputs: list[str], expected: list[str]) 
     assert results(plan(*inputs, output=Path("OUT"))) == expected
 
 
+def test_what_is_named_decides_where_results_go(tree: Path) -> None:
+    """A folder without notebooks moves nobody's result: the next day it may hold some."""
+    for name in ("b/x", "c"):
+        (tree / f"{name}.ipynb").unlink()
+    made = plan("a", "b", output=Path("OUT"))
+    assert results(made) == ["OUT/a/x.ipynb", "OUT/a/deep/y.ipynb"]
+    assert made.remarks == ("b holds no notebook to run.",)
+
+
 def test_beside_their_notebooks() -> None:
     """Without a folder of results each has the name that a single run gives it."""
     assert results(plan("a", "c.ipynb")) == [
