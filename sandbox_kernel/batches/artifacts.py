@@ -20,21 +20,22 @@ class ArtifactFolders:
 
     def __init__(self, root: Path, output: Path) -> None:
         """Note where they go, and below which folder the results are."""
-        self._root = root
+        self.root = root
+        """The folder of all."""
         self._output = output
         self._held = -1
 
     def __repr__(self) -> str:
-        return f"<ArtifactFolders {self._root} {'held' if self._held >= 0 else 'not held'}>"
+        return f"<ArtifactFolders {self.root} {'held' if self._held >= 0 else 'not held'}>"
 
     def __enter__(self) -> Self:
         """Make the folder of all, and hold it.
 
         :raises NotebookError: it cannot be made.
         """
-        with self._explaining(self._root):
-            self._root.mkdir(exist_ok=True)
-            self._held = os.open(self._root, os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY)
+        with self._explaining(self.root):
+            self.root.mkdir(exist_ok=True)
+            self._held = os.open(self.root, os.O_PATH | os.O_CLOEXEC | os.O_DIRECTORY)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -43,7 +44,7 @@ class ArtifactFolders:
 
     def of(self, job: Job) -> Path:
         """Return where the artifacts of a run are put."""
-        return self._root / self._below(job)
+        return self.root / self._below(job)
 
     @contextmanager
     def held(self, job: Job) -> Iterator[Path]:

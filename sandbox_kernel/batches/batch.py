@@ -83,6 +83,12 @@ class Batch:
         state = f"{len(self._records)} of {len(self._jobs)} over, {len(self._running)} running"
         return f"<Batch {state}{', stopped' if self._stopped else ''}>"
 
+    @property
+    def has_run(self) -> bool:
+        """Whether code of some notebook may have run."""
+        ended = (record.status for record in self._records.values())
+        return bool(self._running) or any(isinstance(status, Outcome) for status in ended)
+
     async def run(self) -> Summary:
         """Run everything; return what became of it."""
         self._started, self._started_at = datetime.now(UTC), monotonic()

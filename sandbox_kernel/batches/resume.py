@@ -6,8 +6,9 @@ found again, and what it was at is run anew.
 """
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
@@ -21,6 +22,20 @@ from sandbox_kernel.batches.sources import read_content
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import Outcome, read_notebook
 from sandbox_kernel.notebooks.document import RUN_KEY
+from sandbox_kernel.policy import Policy
+
+
+def within_reach(jobs: Iterable[Job], policy: Policy) -> Path | None:
+    """Return a folder of results that the notebooks' code may write to, if there is one.
+
+    There, whoever runs first may leave a result for whoever is to run: all that one says of itself can be
+    known, and forged.
+    """
+    jobs = tuple(jobs)
+    writable = {job.directory for job in jobs} if policy.workspace == "rw" else set()
+    writable |= {mount.path.resolve() for mount in policy.granted_mounts() if mount.mode == "rw"}
+    places = {job.output.parent for job in jobs}
+    return next((place for place in sorted(places) if not writable.isdisjoint((place, *place.parents))), None)
 
 
 def still_good(

@@ -14,6 +14,7 @@ from sandbox_kernel.batches import (
     Job,
     Notebooks,
     Plan,
+    Record,
     Retries,
     Rules,
     Wanted,
@@ -22,8 +23,8 @@ from sandbox_kernel.batches import (
 )
 from sandbox_kernel.batches.artifacts import ArtifactFolders
 from sandbox_kernel.batches.figures import Album
-from sandbox_kernel.batches.folders import make_folders
-from sandbox_kernel.batches.resume import still_good
+from sandbox_kernel.batches.folders import folders_for
+from sandbox_kernel.batches.resume import still_good, within_reach
 from sandbox_kernel.batches.room import at_once, too_many
 from sandbox_kernel.cli import policy_options
 from sandbox_kernel.cli.batch_options import MANIFESTS
@@ -86,7 +87,6 @@ def run_batch(asked: Asked, settings: Mapping[str, str]) -> int:
         screen.say(f"warning: {remark}", "yellow")
     count = asked.jobs or at_once(policy, len(os.sched_getaffinity(0)), free)
     artifacts = _artifacts(asked.artifacts, plan.output)
-    make_folders(plan.jobs, plan.output)
     common = Notebooks(
         options=RunOptions(
             kernel=kernel,
@@ -106,12 +106,26 @@ def run_batch(asked: Asked, settings: Mapping[str, str]) -> int:
         deadline=asked.batch_timeout,
         retries=Retries(times=asked.retries),
     )
-    done = still_good(plan.jobs, common.conditions, common.album) if asked.resume else []
+    done = _done(plan, common, policy, screen) if asked.resume else []
+    batch = Batch(plan.jobs, common, rules, screen, done)
+    place = artifacts.root if artifacts else None
+    folders = folders_for(plan.jobs, plan.output, lambda: batch.has_run, place)
+    with folders, reports, artifacts or nullcontext(), policy_options.naming_options(settings):
+        return Running(batch, plan, policy, screen, reports).run()
+
+
+def _done(plan: Plan, common: Notebooks, policy: Policy, screen: BatchScreen) -> list[Record]:
+    """Return a record of each run that an earlier batch has done; say how many there are."""
+    if place := within_reach(plan.jobs, policy):
+        screen.say(
+            f"warning: --resume believes the results in {place}, which the notebooks' code may write to: "
+            "it could pass for done what is not. Name a folder elsewhere with -o.",
+            "yellow",
+        )
+    done = still_good(plan.jobs, common.conditions, common.album)
     if done:
         screen.resumed(len(done))
-    batch = Batch(plan.jobs, common, rules, screen, done)
-    with reports, artifacts or nullcontext(), policy_options.naming_options(settings):
-        return Running(batch, plan, policy, screen, reports).run()
+    return done
 
 
 def _conditions(asked: Asked, kernel: str, policy: Policy) -> dict[str, object]:

@@ -1,12 +1,13 @@
 """What is asked for becomes a plan: which runs, where each result goes, in which order."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox_kernel.batches import Entry, Plan, Wanted, make_plan
-from sandbox_kernel.batches.folders import make_folders
+from sandbox_kernel.batches.folders import folders_for, make_folders
 from sandbox_kernel.batches.naming import label, result_name, safe_name
 from sandbox_kernel.batches.plan import in_turns
 from sandbox_kernel.errors import NotebookError
@@ -208,3 +209,32 @@ def test_folders_are_made_and_not_followed(tree: Path) -> None:
     Path("OUT/a/deep").symlink_to(tree)
     with pytest.raises(NotebookError, match="OUT/a/deep: it is a link or a file"):
         make_folders(made.jobs, made.output)
+
+
+@pytest.mark.parametrize("ran", [False, True])
+def test_folders_go_again_where_nothing_ran(tree: Path, ran: bool) -> None:
+    """A refusal leaves nothing, but what was there before or holds something; where code ran, all stays."""
+    made = plan("a", "b", output=Path("OUT"))
+    (tree / "a/x.ipynb").rename(tree / "before.ipynb")
+    (tree / "OUT/b").mkdir(parents=True)
+    with folders_for(made.jobs, made.output, lambda: ran, tree / "art"):
+        (tree / "art").mkdir()
+        (tree / "OUT/a/report.html").touch()
+    left = sorted(os.path.relpath(path) for path in Path("OUT").rglob("*"))
+    assert left == ["OUT/a", *["OUT/a/deep"] * ran, "OUT/a/report.html", "OUT/b"]
+    assert Path("art").exists() is ran
+
+
+def test_a_refusal_leaves_no_folder(tree: Path) -> None:
+    """Neither one that was made and marked, nor a half of those that could not all be made."""
+    made = plan("a", "b", output=Path("OUT"))
+    with pytest.raises(NotebookError), folders_for(made.jobs, made.output, lambda: False):
+        raise NotebookError("no")
+    assert not Path("OUT").exists()
+    long = [replace(made.jobs[0], output=tree / "OUT" / part / "x.ipynb") for part in ("a", "n" * 300)]
+    with (
+        pytest.raises(NotebookError, match="File name too long"),
+        folders_for(long, made.output, lambda: False),
+    ):
+        pytest.fail("it was made")
+    assert not Path("OUT").exists()

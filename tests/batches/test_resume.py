@@ -13,9 +13,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from sandbox_kernel.batches import Job
 from sandbox_kernel.batches.fingerprint import Fingerprint
 from sandbox_kernel.batches.naming import digest
-from sandbox_kernel.batches.resume import still_good
+from sandbox_kernel.batches.resume import still_good, within_reach
 from sandbox_kernel.batches.sources import read_content
 from sandbox_kernel.errors import NotebookError
+from sandbox_kernel.policy import Policy
 
 CONDITIONS = {"kernel": "sandboxed-python", "policy": {"memory": 1}, "allow_errors": False}
 
@@ -154,3 +155,20 @@ def test_a_folder_that_has_become_a_link(done: Job, tmp_path: Path) -> None:
     inner.symlink_to(tmp_path)
     with pytest.raises(NotebookError, match="has become a link"):
         read_content(moved)
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ({}, False),
+        ({"workspace": "rw"}, True),
+        ({"workspace": "none", "mounts": ["{}:rw"]}, True),
+        ({"mounts": ["{}/out:rw"]}, True),
+        ({"mounts": ["{}:ro", "{}/elsewhere:rw"]}, False),
+    ],
+)
+def test_results_that_code_could_write(done: Job, settings: dict[str, Any], found: bool) -> None:
+    """Results lie within the reach of cells where a folder above them is theirs to write."""
+    mounts = [mount.format(done.directory) for mount in settings.get("mounts", ())]
+    policy = Policy.from_settings(settings | {"mounts": mounts})
+    assert within_reach([done], policy) == (done.output.parent if found else None)

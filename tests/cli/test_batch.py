@@ -197,8 +197,9 @@ def test_cells_that_plant_links(sandbox_kernel: Run, notebook: Notebook, tmp_pat
     notebook("sub/x.ipynb", "1")
     notebook("y.ipynb", "2")
     options = ["-o", "out", "--jobs", "1", "--workspace", "rw", "--report", f"json={tmp_path / 'r.json'}"]
-    done = sandbox_kernel("run", ".", *options)
+    done = sandbox_kernel("run", ".", "--resume", *options)
     assert done.returncode == 2, done.stderr
+    assert f"--resume believes the results in {Path.cwd() / 'out'}, which the notebooks' code" in done.stderr
     assert statuses(tmp_path / "r.json") == {"a.ipynb": "ok", "sub/x.ipynb": "refused", "y.ipynb": "refused"}
     assert "y.ipynb: since the batch began, it has become a link." in done.stderr
     assert not list(victim.iterdir())
@@ -223,6 +224,11 @@ def test_cells_that_plant_links(sandbox_kernel: Run, notebook: Notebook, tmp_pat
         ([".", "--report", "jsno=x"], "did you mean json=FILE?"),
         ([".", "--report", "html"], "write html=FILE or json=FILE or junit=FILE."),
         ([".", "--report", "html=a", "--report", "html=b"], "is there twice"),
+        (
+            [".", "-o", "out", "--artifacts", "art", "--report", "html=no/where"],
+            "cannot write no/where: No such file",
+        ),
+        ([".", "-o", "out", "--artifacts", "no/art"], "cannot put artifacts into no/art"),
         ([".", "--report", "html=no/where"], "cannot write no/where: No such file"),
         ([".", "-k", "nonesuch"], "no kernel named 'nonesuch'"),
         ([".", "--jobs", "many"], "'many' is not a valid integer"),
@@ -245,4 +251,4 @@ def test_refusals(
     said = capsys.readouterr().err
     assert words in said
     assert said.startswith("sandbox-kernel: ")
-    assert not [*Path().rglob("*-executed.ipynb"), *Path().glob("out/*")]
+    assert not [*Path().rglob("*-executed.ipynb"), *Path().glob("out"), *Path().glob("art")]

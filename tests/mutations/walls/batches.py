@@ -92,6 +92,22 @@ MUTATIONS = (
         within("batches/test_resume.py", "test_changed[plant_folder]"),
     ),
     Mutation(
+        "batches-say-what-is-believed",
+        "Who resumes where cells may leave results for one another is told so.",
+        f"{_BATCHES}/resume.py",
+        "if not writable.isdisjoint((place, *place.parents))",
+        "if place in writable",
+        within("batches/test_resume.py", "test_results_that_code_could_write"),
+    ),
+    Mutation(
+        "batches-remove-after-no-code",
+        "Where cells ran, and may have left links, no folder is taken away.",
+        f"{_BATCHES}/folders.py",
+        "        if not has_run():\n",
+        "        if True:\n",
+        _plan("test_folders_go_again_where_nothing_ran"),
+    ),
+    Mutation(
         "batches-places-stay-below",
         "No parameter and no manifest has a result saved outside the folder of results.",
         f"{_BATCHES}/planning.py",
