@@ -245,19 +245,19 @@ class Guard:
 
         The reply is no such end: it overtakes output that was published before it.
         """
+        ends_account = request.executes or self.ledger.running() is None
         if request.executes:
-            yield from self._close_account(request)
-        elif self.ledger.running() is None:
-            self._open_account(request)
+            yield from self._sum_up(request)
         self.ledger.idle(request)
         yield ToClient(Channel.IOPUB, sealed)
+        if ends_account:  # last: the client need not wait for what is written down
+            self._open_account(request)
 
-    def _close_account(self, request: Request) -> Iterator[ToClient]:
+    def _sum_up(self, request: Request) -> Iterator[ToClient]:
         summary = self.budget.summary()
         if summary:
             self.on_loss(self.budget.loss())
             yield self._speech.notice(summary, request.header)
-        self._open_account(request)
 
     def _open_account(self, ended: Request) -> None:
         self._observer.output_ended(ended.msg_id, self.budget.shown, self.budget.dropped)
@@ -397,6 +397,7 @@ class Guard:
 
     def _end(self, request: Request) -> Iterator[ToClient]:
         if self.ledger.find(request.msg_id) is request:
-            yield from self._close_account(request)
+            yield from self._sum_up(request)
+            self._open_account(request)
         self.ledger.idle(request)
         yield self._speech.status("idle", request.header)

@@ -70,6 +70,12 @@ class Cgroup1Hold:
     def __init__(self, groups: Mapping[str, Path]) -> None:
         self._groups = groups
         self._last = Usage()
+        # As text, and once: they are read for each cell's reply.
+        memory, pids, cpu = (str(groups.get(key, "/nowhere")) for key in ("memory", "pids", ACCOUNTING))
+        counted = "memory.memsw" if swap_counted(Path(memory)) else "memory"
+        self._peak = f"{memory}/{counted}.max_usage_in_bytes"
+        self._oom, self._refused = f"{memory}/memory.oom_control", f"{pids}/pids.events"
+        self._cpu = f"{cpu}/cpuacct.usage"
 
     def admit(self, pid: int) -> None:
         """Move it into the groups."""
@@ -82,8 +88,7 @@ class Cgroup1Hold:
 
     def usage(self) -> Usage:
         """Return the kernel's counters; after `release`, the last ones."""
-        if any(directory.exists() for directory in self._groups.values()):
-            self._last = self._count()
+        self._last |= self._count()  # nothing in it ever falls; of what is gone there is none
         return self._last
 
     def kill(self) -> None:
@@ -102,17 +107,11 @@ class Cgroup1Hold:
             group.remove(directory)
 
     def _count(self) -> Usage:
-        found = {key: self._groups.get(key, Path("/nowhere")) for key in ("memory", "pids", ACCOUNTING)}
-        peak = (
-            "memory.memsw.max_usage_in_bytes"
-            if swap_counted(found["memory"])
-            else "memory.max_usage_in_bytes"
-        )
         return Usage(
-            memory_bytes=group.read_int(found["memory"] / peak),
-            oom_kills=group.read_int(found["memory"] / "memory.oom_control", "oom_kill"),
-            pids_refused=group.read_int(found["pids"] / "pids.events", "max"),
-            cpu_seconds=group.read_int(found[ACCOUNTING] / "cpuacct.usage") / 1e9,
+            memory_bytes=group.read_int(self._peak),
+            oom_kills=group.read_int(self._oom, "oom_kill"),
+            pids_refused=group.read_int(self._refused, "max"),
+            cpu_seconds=group.read_int(self._cpu) / 1e9,
         )
 
 

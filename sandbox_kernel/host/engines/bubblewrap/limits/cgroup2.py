@@ -68,7 +68,7 @@ class Cgroup2Hold:
         self._directory = directory
         self._move = move
         self._last = Usage()
-        self._peak = 0
+        self._files = f"{directory}/"  # as text, and once: they are read for each cell's reply
 
     def admit(self, pid: int) -> None:
         """Move it into the group."""
@@ -80,8 +80,7 @@ class Cgroup2Hold:
 
     def usage(self) -> Usage:
         """Return the kernel's counters; after `release`, the last ones."""
-        if self._directory.exists():
-            self._last = self._count()
+        self._last |= self._count()  # nothing in it ever falls; of what is gone there is none
         return self._last
 
     def kill(self) -> None:
@@ -99,12 +98,12 @@ class Cgroup2Hold:
 
     def _count(self) -> Usage:
         # memory.peak came with Linux 5.19; before, the most that was seen has to do.
-        self._peak = max(self._peak, group.read_int(self._directory / "memory.current"))
+        seen = group.read_int(f"{self._files}memory.current")
         return Usage(
-            memory_bytes=max(self._peak, group.read_int(self._directory / "memory.peak")),
-            oom_kills=group.read_int(self._directory / "memory.events", "oom_kill"),
-            pids_refused=group.read_int(self._directory / "pids.events", "max"),
-            cpu_seconds=group.read_int(self._directory / "cpu.stat", "usage_usec") / 1e6,
+            memory_bytes=max(seen, group.read_int(f"{self._files}memory.peak")),
+            oom_kills=group.read_int(f"{self._files}memory.events", "oom_kill"),
+            pids_refused=group.read_int(f"{self._files}pids.events", "max"),
+            cpu_seconds=group.read_int(f"{self._files}cpu.stat", "usage_usec") / 1e6,
         )
 
 

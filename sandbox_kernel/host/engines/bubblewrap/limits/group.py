@@ -41,7 +41,7 @@ def write(file: Path, value: str, *, accept: str | None = None) -> None:
         raise LimitUnenforceableError(f"{file} was set to {value}, but reads back as {now}.")
 
 
-def read_int(file: Path, key: str | None = None) -> int:
+def read_int(file: Path | str, key: str | None = None) -> int:
     """Return a number from a group's file, or the number after `key` in it; 0 where there is none.
 
     It is read for each cell's reply, so without what text files cost in Python: five times as much.
