@@ -3,6 +3,7 @@
 import click
 
 from sandbox_kernel.cli import policy_options
+from sandbox_kernel.cli.imports import for_notebooks
 
 HELP = """
 Run each SUBMISSION in a sandbox of its own and check what it did against CHECKS, a YAML file.
@@ -52,7 +53,8 @@ def command(  # noqa: PLR0913 -- one parameter per option
     quiet: bool,
 ) -> int:
     """Turn the command line into results, and those into an exit code."""
-    from sandbox_kernel.cli.checking import Asked, check
+    with for_notebooks():
+        from sandbox_kernel.cli.checking import Asked, check
 
     if not submissions:
         raise click.UsageError(

@@ -7,9 +7,9 @@ cannot; and `OOMKilled`, the daemon's own word, is true for a container whose ke
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from sandbox_kernel.wire import Counters
+from sandbox_kernel.wire.named import suppress
 
 _ROOT = "/sys/fs/cgroup"
 _PLACES = {  # counter: (file, name of the line or "" for a bare number), for version 2 and for version 1

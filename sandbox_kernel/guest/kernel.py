@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
-from contextlib import suppress
 
 from sandbox_kernel.guest.nursery import StillbornError
 from sandbox_kernel.guest.profile import write_profile
-from sandbox_kernel.wire.named import NamedTuple
+from sandbox_kernel.wire.named import NamedTuple, suppress
 from sandbox_kernel.wire.supervision import SECRETS
 from sandbox_kernel.wire.text import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     import subprocess
     from collections.abc import Iterator
     from typing import Callable
 
     from sandbox_kernel.guest.nursery import Nursery
     from sandbox_kernel.wire import Start
+else:
+    import _signal as signal  # without `enum`, which the other brings
 
 MAX_SOCKET_PATH = 107
 """Longest path of a unix socket on Linux (sun_path, less its closing NUL)."""

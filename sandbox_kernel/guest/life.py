@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
-from contextlib import suppress
 
 from sandbox_kernel.guest.kernel import Kernel, exit_of, ignore_interrupts, limit_resources
+from sandbox_kernel.wire.named import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Protocol
 
     from sandbox_kernel.wire import Start
 else:
+    import _signal as signal  # without `enum`, which the other brings
+
     Protocol = object
 
 _PR_SET_PDEATHSIG = 1

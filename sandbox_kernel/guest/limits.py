@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
-from contextlib import suppress
+
+from sandbox_kernel.wire.named import suppress
 
 _CGROUP_FILES = {
     "memory": ("memory.max", "memory/memory.limit_in_bytes"),

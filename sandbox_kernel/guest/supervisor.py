@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import select
 import sys
-from functools import partial
 
 from sandbox_kernel import __version__
 from sandbox_kernel.guest import kernel as kernels
@@ -71,7 +70,7 @@ def _serve(tunnel: Tunnel, life: Life, nursery: Nursery | None) -> None:
     tunnel.tell(Hello(WIRE_VERSION, __version__, ".".join(map(str, sys.version_info[:3])), visible_limits()))
     order, early = _await_start(tunnel, life)
     try:
-        kernel, complaint = kernels.start(order, partial(life.prepare, order), nursery)
+        kernel, complaint = kernels.start(order, lambda: life.prepare(order), nursery)
     except kernels.UnstartableError as error:
         tunnel.tell(Log(f"{error}\n"))
         tunnel.tell(KernelExit(kernels.CANNOT_EXECUTE, 0, 0.0))

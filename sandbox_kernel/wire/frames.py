@@ -26,9 +26,8 @@ the number of parts and their total size, in place of the message.
 from __future__ import annotations
 
 import struct
-from enum import IntEnum
 
-from sandbox_kernel.wire.named import NamedTuple
+from sandbox_kernel.wire.named import IntEnum, NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

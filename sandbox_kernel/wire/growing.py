@@ -7,8 +7,9 @@ Long parts lie in memory of their own, mapped in huge pages where the system has
 from __future__ import annotations
 
 import mmap
-from contextlib import suppress
 from io import BytesIO
+
+from sandbox_kernel.wire.named import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

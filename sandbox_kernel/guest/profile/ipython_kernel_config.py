@@ -230,4 +230,4 @@ config = get_config()  # type: ignore[name-defined]  # noqa: F821 - IPython prov
 config.IPKernelApp.outstream_class = "_sandbox_profile.WaitingStream"
 config.IPKernelApp.extensions = ["_sandbox_profile"]
 # A nap before each reply, for output that a flush may not have sent: ours returns when it has.
-config.IPythonKernel._execute_sleep = 0.0
+config.IPythonKernel._execute_sleep = 0.0  # noqa: SLF001 - it is a setting all the same

@@ -16,11 +16,11 @@ import sandbox_kernel
 from sandbox_kernel.host.engines.base import Enforcement, Launch
 from sandbox_kernel.host.engines.bubblewrap.birth import Birth, recipe_of, walls_of
 from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap, find_bubblewrap
-from sandbox_kernel.host.engines.bubblewrap.bytecode import compile_guest
+from sandbox_kernel.host.engines.bubblewrap.bytecode import compile_guest, program
 from sandbox_kernel.host.engines.bubblewrap.command import command, guest_command
 from sandbox_kernel.host.engines.bubblewrap.descriptors import Descriptors, descriptors
 from sandbox_kernel.host.engines.bubblewrap.identity import Identity, identity_for, trial_identity
-from sandbox_kernel.host.engines.bubblewrap.landlock import Ruleset, abi, ruleset, within
+from sandbox_kernel.host.engines.bubblewrap.landlock import PROGRAM, Ruleset, abi, ruleset, within
 from sandbox_kernel.host.engines.bubblewrap.launch import STAGED, Started, open_for_root, open_for_user
 from sandbox_kernel.host.engines.bubblewrap.layout import SECOND_WALL, Facts, build
 from sandbox_kernel.host.engines.bubblewrap.limits import AppliedLimits, LimitPlan, orphans, plan_limits
@@ -106,6 +106,7 @@ def start_command(
             system=look_at_system(),
             interpreters=tuple(dict.fromkeys((ours, kernels))),
             package=PACKAGE,
+            second_wall=program(PROGRAM),
             provisioner=provisioner(),
             grants=granted,
             homes=homes(os.geteuid()),

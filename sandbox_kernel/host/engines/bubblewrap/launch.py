@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox_kernel.errors import SandboxError, StartError, WorkspaceError
+from sandbox_kernel.host.engines.bubblewrap.bytecode import program
 from sandbox_kernel.host.engines.bubblewrap.descriptors import Descriptors, make_pipe
 from sandbox_kernel.host.engines.bubblewrap.identity import Identity
 from sandbox_kernel.host.engines.bubblewrap.sources import Source
@@ -101,7 +102,7 @@ def open_for_root(
         }
     )
     reader, writer = (held.keep(fd) for fd in os.pipe2(os.O_CLOEXEC))
-    stage = [sys.executable, "-I", "-S", STAGE, str(len(orders)), str(writer)]
+    stage = [sys.executable, "-I", "-S", program(STAGE), str(len(orders)), str(writer)]
     started = start_gate(stage, [*inherited, writer])
 
     def word() -> None:

@@ -51,8 +51,8 @@ KEYS: Final = (
 """Below a home: an environment that holds one of these is none of its own. (A Python built with the
 prefix ~/.local is one; ~/.local/share/uv/python/… and ~/.pyenv/versions/… are not.)"""
 
-SECOND_WALL: Final = "/run/sandbox/raise_wall.py"
-"""Where the program that raises Landlock's wall is inside."""
+SECOND_WALL: Final = "/run/sandbox/raise_wall"
+"""Where the program that raises Landlock's wall is inside: its source, or its bytecode."""
 
 RUNTIME_SIZE: Final = 4 << 20
 """A connection file and ten sockets need 44 KiB; the rest is room for what kernels leave there."""
@@ -66,6 +66,8 @@ class Facts:
     interpreters: tuple[Interpreter, ...]
     package: str
     """The directory of sandbox_kernel on the host."""
+    second_wall: str
+    """The file on the host that raises the second wall."""
     provisioner: str | None
     """The directory of sandbox_provisioner, where that is installed."""
     grants: tuple[Grant, ...]
@@ -94,11 +96,7 @@ def build(policy: Policy, facts: Facts) -> list[Operation]:
         Bind(f"{facts.package}/{part}", f"{LIBRARY}/sandbox_kernel/{part}", origin=Origin.OURS)
         for part in GUEST_PARTS
     )
-    steps.append(
-        Bind(
-            f"{facts.package}/host/engines/bubblewrap/landlock/raise_wall.py", SECOND_WALL, origin=Origin.OURS
-        )
-    )
+    steps.append(Bind(facts.second_wall, SECOND_WALL, origin=Origin.OURS))
     steps.append(ReadOnly("/"))
     return steps
 

@@ -46,6 +46,7 @@ def facts(*interpreters, grants=(), homes=("/home/alice",), **changes):
         system=SYSTEM,
         interpreters=interpreters or (interpreter("/usr"),),
         package="/opt/lib/sandbox_kernel",
+        second_wall="/opt/lib/sandbox_kernel/raise_wall.pyc",
         provisioner="/opt/lib/sandbox_provisioner",
         grants=tuple(grants),
         homes=homes,
@@ -92,12 +93,7 @@ def test_the_whole_wall():
         ours("__init__.py"),
         ours("wire"),
         ours("guest"),
-        Bind(
-            "/opt/lib/sandbox_kernel/host/engines/bubblewrap/landlock/raise_wall.py",
-            SECOND_WALL,
-            False,
-            Origin.OURS,
-        ),
+        Bind("/opt/lib/sandbox_kernel/raise_wall.pyc", SECOND_WALL, False, Origin.OURS),
         ReadOnly("/"),
     ]
 
