@@ -89,7 +89,7 @@ def test_a_kernel_is_installed_without_what_checks_formats(tmp_path: Path) -> No
 def test_submissions_are_checked_without_what_checks_formats(tmp_path: Path) -> None:
     """Who grades waits for no grammar either."""
     (tmp_path / "answer.py").write_text("answer = 42\n")
-    (tmp_path / "checks.yaml").write_text("checks: [{kind: variable_exists, name: answer}]\n")
+    (tmp_path / "checks.yaml").write_text("checks: [{kind: variable_exists, variable: answer}]\n")
     arguments = ["check", "-q", str(tmp_path / "answer.py"), str(tmp_path / "checks.yaml")]
     found = imported(CALL.format(arguments=arguments))
     assert "nbformat" in found
