@@ -309,6 +309,7 @@ class Tunnel:
                     raise GuestVersionError(message.guest_version)
                 self.hello = message
             case Ready() if not self.ready:
+                self._process.settle()
                 self.ready = self.guard.kernel_ready = True
                 self._deadlines.begin(time.monotonic())
                 self.on_ready()

@@ -30,6 +30,10 @@ class Guest(Pipes):
         self.stdout, self.says = os.pipe2(os.O_CLOEXEC)
         for descriptor in (self.stdin, self.stdout):
             os.set_blocking(descriptor, False)
+        self.settled = threading.Event()
+
+    def settle(self):
+        self.settled.set()
 
     def usage(self):
         return Usage()
@@ -91,3 +95,18 @@ def test_a_guest_that_does_not_read_fills_nothing(tunnel, no_leftovers):
             break
         time.sleep(0.05)
     assert OUTBOX_LIMIT <= waiting < OUTBOX_LIMIT + (2 << 20)
+
+
+def test_a_sandbox_hears_that_its_kernel_is_ready_before_others_do(tunnel, no_leftovers):
+    """From then on its user's code may run, under limits that are those of a kernel that runs."""
+    tunnel, guest, *_ = tunnel
+    heard, before = threading.Event(), []
+
+    def ready():
+        before.append(guest.settled.is_set())
+        heard.set()
+
+    tunnel.on_ready = ready
+    guest.tell(Ready())
+    assert heard.wait(PATIENCE)
+    assert before == [True]

@@ -105,6 +105,9 @@ class Pipes:
         """Send what the pipe takes now."""
         return os.writev(self.stdin, buffers)
 
+    def settle(self) -> None:
+        """Change nothing."""
+
     def cause(self) -> str | None:
         """Return None: the exit status says all that there is to know."""
         return None
@@ -145,6 +148,9 @@ class SandboxProcess(Protocol):
 
     def poll(self) -> int | None:
         """Return None while the sandbox lives, else its exit status (negative: a signal)."""
+
+    def settle(self) -> None:
+        """Hear that the kernel is ready, before any code of a user's runs. Never raises."""
 
     def usage(self) -> Usage:
         """Return the counters; also valid after the end, until `close`."""

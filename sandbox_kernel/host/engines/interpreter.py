@@ -61,9 +61,10 @@ def our_interpreter() -> Interpreter:
     return describe(sys.executable, prefixes, base, packages)
 
 
-def look_at_interpreter(command: str) -> Interpreter:
+def look_at_interpreter(command: str, ours: Interpreter | None = None) -> Interpreter:
     """Return the interpreter that a kernel's argv starts with; nothing of it is run.
 
+    :param ours: our own, if it has just been looked at.
     :raises StartError: there is no such program, or it is no Python.
     """
     found = shutil.which(command)
@@ -71,7 +72,7 @@ def look_at_interpreter(command: str) -> Interpreter:
         raise StartError(f"The kernel's program {command!r} was not found; is its environment still there?")
     path = Path(found).absolute()
     if path == Path(sys.executable).absolute():
-        return our_interpreter()
+        return ours or our_interpreter()
     try:
         return _look_at(path)
     except (OSError, ValueError) as error:  # a loop of links, an impossible path in pyvenv.cfg, …

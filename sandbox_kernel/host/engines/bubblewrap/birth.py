@@ -87,7 +87,7 @@ def recipe_of(
         return None
     argv = [word.replace(CONNECTION_FILE, f"{RUNTIME}/kernel.json") for word in message.argv]
     uid = trial_identity().uid if who.dropped else None
-    return recipe_for(argv, {**plain, "JPY_PARENT_PID": "1"}, policy.preload, uid)
+    return recipe_for(argv, {**plain, "JPY_PARENT_PID": "1"}, policy.preload, uid, kernels)
 
 
 def walls_of(wall: Bubblewrap, who: Identity, landlock: Ruleset | None) -> Walls:

@@ -95,7 +95,8 @@ def start_command(
     who = identity_for(launch.name)
     wall = find_bubblewrap(trial_identity())
     limits = plan_limits(policy)
-    ours, kernels = our_interpreter(), look_at_interpreter(launch.argv[0])
+    ours = our_interpreter()
+    kernels = look_at_interpreter(launch.argv[0], ours)
     compile_guest(PACKAGE)
     if who.dropped:
         require_open_to_all(ours, kernels)

@@ -46,6 +46,10 @@ class BubblewrapProcess(Pipes):
         """Return what the limits have counted; after `close`, what they had counted then."""
         return self._last or self._limits.usage()
 
+    def settle(self) -> None:
+        """Have processor time shared out as it is for a kernel that runs, not for one that starts."""
+        self._limits.settle()
+
     def kill(self) -> None:
         """End everything inside at once; any thread."""
         self._limits.kill()

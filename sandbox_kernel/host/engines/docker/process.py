@@ -94,6 +94,9 @@ class DockerProcess:
             return 128 - code if code > 128 else code
         return KILLED if self._closed else None
 
+    def settle(self) -> None:
+        """Change nothing: it starts under the limits that it runs under."""
+
     def usage(self) -> Usage:
         """Return what the daemon has told; the guest tells more."""
         return Usage(oom_kills=self._watch.oom_kills)

@@ -9,17 +9,16 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from sandbox_kernel.errors import LimitUnenforceableError
 from sandbox_kernel.host.engines.base import Enforcement, Usage
 from sandbox_kernel.host.engines.bubblewrap.limits import group
-from sandbox_kernel.host.engines.bubblewrap.limits.keeper import Hold, Limits, describe
+from sandbox_kernel.host.engines.bubblewrap.limits.keeper import PERIOD, STARTING, Hold, Limits, describe
 from sandbox_kernel.host.engines.bubblewrap.limits.places import PREFIX, Tree, writable
 
 CONTROLLERS = {"memory": "memory", "cpus": "cpu", "pids": "pids"}
 """Which controller keeps which limit."""
 ACCOUNTING = "cpuacct"
 """Counts processor time; its own tree, or mounted together with cpu."""
-PERIOD = 100_000
-"""Microseconds over which processor time is shared out: the kernel's own default."""
 
 
 class Cgroup1:
@@ -48,7 +47,7 @@ class Cgroup1:
             self._set(groups)
             for directory in directories:
                 group.move(pid, directory)
-        return Cgroup1Hold(groups)
+        return Cgroup1Hold(groups, self._limits.cpus)
 
     def _set(self, groups: Mapping[str, Path]) -> None:
         if "memory" in groups:
@@ -59,16 +58,17 @@ class Cgroup1:
         if "pids" in groups:
             group.write(groups["pids"] / "pids.max", str(self._limits.pids))
         if "cpu" in groups:
-            group.write(groups["cpu"] / "cpu.cfs_period_us", str(PERIOD))
-            quota = min(round(self._limits.cpus * PERIOD), _granted(groups["cpu"].parent))
-            group.write(groups["cpu"] / "cpu.cfs_quota_us", str(quota))
+            group.write(groups["cpu"] / "cpu.cfs_period_us", str(STARTING))
+            quota = _quota(groups["cpu"], self._limits.cpus, STARTING)
+            group.write(groups["cpu"] / "cpu.cfs_quota_us", quota)
 
 
 class Cgroup1Hold:
     """A sandbox in its groups."""
 
-    def __init__(self, groups: Mapping[str, Path]) -> None:
+    def __init__(self, groups: Mapping[str, Path], cpus: float = 0.0) -> None:
         self._groups = groups
+        self._cpus = cpus
         self._last = Usage()
         # As text, and once: they are read for each cell's reply.
         memory, pids, cpu = (str(groups.get(key, "/nowhere")) for key in ("memory", "pids", ACCOUNTING))
@@ -81,6 +81,13 @@ class Cgroup1Hold:
         """Move it into the groups."""
         for directory in self.paths():
             group.move(pid, directory)
+
+    def settle(self) -> None:
+        """Write the short period, and first the time for it: the other way round it would be too much."""
+        if cpu := self._groups.get("cpu"):
+            with contextlib.suppress(OSError, LimitUnenforceableError):
+                group.write(cpu / "cpu.cfs_quota_us", _quota(cpu, self._cpus, PERIOD))
+                group.write(cpu / "cpu.cfs_period_us", str(PERIOD))
 
     def paths(self) -> list[Path]:
         """Return the groups' directories that exist or should."""
@@ -130,8 +137,9 @@ def swap_counted(directory: Path) -> bool:
     return (directory / "memory.memsw.limit_in_bytes").exists()
 
 
-def _granted(parent: Path) -> int:
-    """Return the quota, per PERIOD, of the group above: version 1 refuses a child that has more."""
-    quota = int((parent / "cpu.cfs_quota_us").read_text())
-    period = int((parent / "cpu.cfs_period_us").read_text())
-    return quota * PERIOD // period if quota > 0 else 1 << 40
+def _quota(directory: Path, cpus: float, period: int) -> str:
+    """Return the microseconds per period: no more than the group above has, or version 1 refuses them."""
+    above = int((directory.parent / "cpu.cfs_quota_us").read_text())
+    its_period = int((directory.parent / "cpu.cfs_period_us").read_text())
+    wanted = round(cpus * period)
+    return str(min(wanted, above * period // its_period) if above > 0 else wanted)

@@ -12,14 +12,12 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from sandbox_kernel.errors import LimitUnenforceableError
 from sandbox_kernel.host.engines.base import Enforcement, Usage
 from sandbox_kernel.host.engines.bubblewrap.limits import group
-from sandbox_kernel.host.engines.bubblewrap.limits.keeper import Hold, Limits, describe
+from sandbox_kernel.host.engines.bubblewrap.limits.keeper import PERIOD, STARTING, Hold, Limits, describe
 from sandbox_kernel.host.engines.bubblewrap.limits.places import PREFIX
 from sandbox_kernel.host.engines.bubblewrap.limits.subtrees import Subtree
-
-PERIOD = 100_000
-"""Microseconds over which processor time is shared out: the kernel's own default."""
 
 
 class Cgroup2:
@@ -43,7 +41,7 @@ class Cgroup2:
         with group.made([directory]):
             set_limits(directory, self._kept, self._limits)
             self._subtree.move(pid, directory)
-        return Cgroup2Hold(directory, self._subtree.move)
+        return Cgroup2Hold(directory, self._subtree.move, self._limits.cpus if "cpus" in self._kept else None)
 
 
 def set_limits(directory: Path, kept: frozenset[str], limits: Limits) -> None:
@@ -58,15 +56,18 @@ def set_limits(directory: Path, kept: frozenset[str], limits: Limits) -> None:
     if "pids" in kept:
         group.write(directory / "pids.max", str(limits.pids))
     if "cpus" in kept:
-        group.write(directory / "cpu.max", f"{round(limits.cpus * PERIOD)} {PERIOD}")
+        group.write(directory / "cpu.max", _share(limits.cpus, STARTING))
 
 
 class Cgroup2Hold:
     """A sandbox in its group."""
 
-    def __init__(self, directory: Path, move: Callable[[int, Path], None] = group.move) -> None:
+    def __init__(
+        self, directory: Path, move: Callable[[int, Path], None] = group.move, cpus: float | None = None
+    ) -> None:
         self._directory = directory
         self._move = move
+        self._cpus = cpus
         self._last = Usage()
         self._files = f"{directory}/"  # as text, and once: they are read for each cell's reply
 
@@ -77,6 +78,12 @@ class Cgroup2Hold:
     def paths(self) -> list[Path]:
         """Return the group's directory."""
         return [self._directory]
+
+    def settle(self) -> None:
+        """Write the short period."""
+        if self._cpus is not None:
+            with contextlib.suppress(LimitUnenforceableError):
+                group.write(self._directory / "cpu.max", _share(self._cpus, PERIOD))
 
     def usage(self) -> Usage:
         """Return the kernel's counters; after `release`, the last ones."""
@@ -105,6 +112,10 @@ class Cgroup2Hold:
             pids_refused=group.read_int(f"{self._files}pids.events", "max"),
             cpu_seconds=group.read_int(f"{self._files}cpu.stat", "usage_usec") / 1e6,
         )
+
+
+def _share(cpus: float, period: int) -> str:
+    return f"{round(cpus * period)} {period}"
 
 
 def swap_matters(directory: Path) -> bool:

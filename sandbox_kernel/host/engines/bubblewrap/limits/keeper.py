@@ -9,6 +9,12 @@ from sandbox_kernel.host.engines.base import Enforcement, Usage
 LIMITS = ("memory", "cpus", "pids")
 """The policy's fields that are kept here."""
 
+PERIOD = 100_000
+"""Microseconds over which processor time is shared out: the kernel's own default."""
+STARTING = 1_000_000
+"""The same until a kernel is ready, the longest that Linux takes: the time is the same, but a start is
+so short that it has all it needs at once, and does not stand still for half of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -29,6 +35,9 @@ class Hold(Protocol):
 
         :raises LimitUnenforceableError: it has ended, or the machine refuses.
         """
+
+    def settle(self) -> None:
+        """Share out processor time in short turns from now on; never raises: the limit holds either way."""
 
     def usage(self) -> Usage:
         """Return what was counted, zeros for what is not counted here; also valid after `release`."""

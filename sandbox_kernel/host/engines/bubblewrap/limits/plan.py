@@ -79,6 +79,11 @@ class AppliedLimits:
         for hold in self._holds:
             hold.admit(pid)
 
+    def settle(self) -> None:
+        """Share out processor time in short turns from now on: the kernel is ready. Never raises."""
+        for hold in self._holds:
+            hold.settle()
+
     def usage(self) -> Usage:
         """Return what was counted; also valid after `release`."""
         counts = [hold.usage() for hold in self._holds]

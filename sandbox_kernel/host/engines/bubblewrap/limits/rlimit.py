@@ -44,6 +44,9 @@ class _Nothing:
     def admit(self, pid: int) -> None:
         pass  # the guest orders it to set the limit itself
 
+    def settle(self) -> None:
+        pass
+
     def usage(self) -> Usage:
         return Usage()
 

@@ -106,6 +106,9 @@ class WatchdogHold:
         """Bound its data; once it has entered the sandbox, it is among those that are watched."""
         self._brake(pid)
 
+    def settle(self) -> None:
+        """Change nothing: what a start takes at once has been saved up, or is paid off afterwards."""
+
     def paths(self) -> list[Path]:
         """Return nothing: a watchdog leaves nothing behind."""
         return []

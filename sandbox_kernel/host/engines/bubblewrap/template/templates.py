@@ -49,11 +49,16 @@ _OPTION: Final = re.compile(r"-X\w+(=\w+)?")
 
 
 def recipe_for(
-    argv: Sequence[str], env: Mapping[str, str], modules: tuple[str, ...], uid: int | None
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    modules: tuple[str, ...],
+    uid: int | None,
+    kernels: Interpreter | None = None,
 ) -> Recipe | None:
     """Return what a template of these kernels is made of; None: such kernels are not forked.
 
     :param argv: the kernel's command, of our own interpreter or another.
+    :param kernels: that interpreter, if it has just been looked at.
     """
     options = argv[1:]
     while options and _OPTION.fullmatch(options[0]):
@@ -63,7 +68,7 @@ def recipe_for(
     packages = fingerprint(argv[0])
     if packages is None:
         return None
-    directories = tuple(sorted({place.real for place in our_interpreter().directories}))
+    directories = tuple(sorted({place.real for place in (kernels or our_interpreter()).directories}))
     return Recipe(tuple(argv), tuple(sorted(env.items())), modules, directories, packages, uid, inherited())
 
 

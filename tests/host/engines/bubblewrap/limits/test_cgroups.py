@@ -49,9 +49,13 @@ def test_version_1_is_written(version1):
         cpu, memory, pids = hold.paths()
         assert cpu == version1["cpu"].own / f"sandbox-kernel-{NAME}"
         me = str(process.pid)
-        assert files(cpu) == {"cgroup.procs": me, "cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000"}
+        starting = {"cpu.cfs_period_us": "1000000", "cpu.cfs_quota_us": "1500000"}
+        assert files(cpu) == {"cgroup.procs": me, **starting}
         assert files(memory) == {"cgroup.procs": me, "memory.limit_in_bytes": str(300 << 20)}
         assert files(pids) == {"cgroup.procs": me, "pids.max": "70"}
+        hold.settle()
+        settled = {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "150000"}
+        assert files(cpu) == {"cgroup.procs": me, **settled}
 
 
 def test_version_1_gives_no_more_time_than_there_is(version1):
@@ -59,6 +63,8 @@ def test_version_1_gives_no_more_time_than_there_is(version1):
     (version1["cpu"].own / "cpu.cfs_quota_us").write_text("50000")
     with waiting() as process:
         hold = Cgroup1(version1, LIMITS).apply(process.pid, NAME)
+        assert files(hold.paths()[0])["cpu.cfs_quota_us"] == "500000"
+        hold.settle()
         assert files(hold.paths()[0])["cpu.cfs_quota_us"] == "50000"
 
 
@@ -103,12 +109,15 @@ def test_version_2_is_written(tmp_path):
         hold = Cgroup2(subtree, ALL, LIMITS).apply(process.pid, NAME)
         assert hold.paths() == [tmp_path / f"sandbox-kernel-{NAME}"]
         written = files(hold.paths()[0])
+        hold.settle()
+        settled = files(hold.paths()[0])["cpu.max"]
+    assert settled == "150000 100000"
     assert written.pop("memory.swap.max", "0") == "0"
     assert written == {
         "cgroup.procs": str(process.pid),
         "memory.max": str(300 << 20),
         "pids.max": "70",
-        "cpu.max": "150000 100000",
+        "cpu.max": "1500000 1000000",
     }
 
 
