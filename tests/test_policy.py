@@ -245,6 +245,14 @@ def test_strict():
     assert (policy.cell_timeout, policy.session_timeout, policy.html) == (2.0, 600.0, "strip")
 
 
+def test_what_has_effects():
+    """Code changes something outside where it may write to a folder of the host's, and nowhere else."""
+    for settings in ({}, {"workspace": "none"}, {"mounts": ["/data"]}):
+        assert not Policy.from_settings(settings).has_effects()
+    for settings in ({"workspace": "rw"}, {"mounts": ["/data", "/out:rw"]}):
+        assert Policy.from_settings(settings).has_effects()
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_is_usable(name):
     """Every profile makes a policy, and every one of its values is no larger than the default."""

@@ -34,6 +34,7 @@ from nbformat import NotebookNode
 from sandbox_kernel.errors import TransferError
 from sandbox_kernel.notebooks.sandboxed import SandboxedKernelManager
 from sandbox_kernel.notebooks.specs import SpecsWithPolicy
+from sandbox_kernel.policy import Policy
 
 POLL_SECONDS = 0.1
 """How often the kernel's life is looked at; a provisioner answers from memory."""
@@ -172,13 +173,25 @@ class CellClient(NotebookClient):
                 raise RuntimeError(f"Kernel didn't respond in {seconds:g} seconds")
 
     async def close(self, *, now: bool) -> None:
-        """Shut the kernel down and let go of everything; `now`: without asking it first."""
-        self.shutdown_kernel = "immediate" if now else "graceful"
+        """Shut the kernel down and let go of everything; `now`: without asking it first.
+
+        A kernel that can change nothing outside is not asked: what it would still do is seen by nobody.
+        """
+        self.shutdown_kernel = "immediate" if now or self._ends_unseen() else "graceful"
         if self.km is not None:
             provisioner = getattr(self.km, "provisioner", None)
             await self._async_cleanup_kernel()
             self.usage = Usage.of(provisioner)
             self.warnings = [sentence for kind, sentence in _notices(provisioner) if kind == "audit"]
+
+    def _ends_unseen(self) -> bool:
+        """Tell whether an orderly end makes no difference: to nothing outside, and not to what is counted.
+
+        What a container has used is counted inside, and said at its end.
+        """
+        provisioner = getattr(self.km, "provisioner", None)
+        is_counted = Usage.of(provisioner).cpu_seconds is not None
+        return is_counted and isinstance(self.policy, Policy) and not self.policy.has_effects()
 
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs, if there is a kernel."""

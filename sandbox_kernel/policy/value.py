@@ -138,6 +138,14 @@ class Policy:
         """Return `mounts` as paths and modes."""
         return tuple(split_mount(entry) for entry in self.mounts)
 
+    def has_effects(self) -> bool:
+        """Tell whether code can change anything that is still there after its sandbox has ended."""
+        return (
+            self.workspace == "rw"
+            or self.network != "none"
+            or any(mount.mode == "rw" for mount in self.granted_mounts())
+        )
+
     def granted_secrets(self) -> tuple[Secret, ...]:
         """Return `secrets` as their parts."""
         return tuple(split_secret(entry) for entry in self.secrets)

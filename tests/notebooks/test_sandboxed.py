@@ -51,6 +51,32 @@ async def test_own_end(target: Path, ending: str) -> None:
     assert text_of(saved(target).cells[0]) == "1\n"
 
 
+LAST_WORDS = """
+import atexit, pathlib
+left = open('left.txt', 'w')
+left.write('whole')
+atexit.register(pathlib.Path('last.txt').write_text, 'words')
+"""
+"""What a program does as it ends: it writes what is still in its buffers, and what it has put off."""
+
+
+async def test_what_a_kernel_has_put_off_is_done(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a kernel may write, it is asked to end, and not ended in the middle of it."""
+    monkeypatch.setenv("SANDBOX_KERNEL_WORKSPACE", "rw")
+    result = await run(notebook(LAST_WORDS), target, kernel=DEFAULT_KERNEL, directory=target.parent)
+    assert result.outcome is Outcome.OK
+    assert (target.parent / "left.txt").read_text() == "whole"
+    assert (target.parent / "last.txt").read_text() == "words"
+
+
+async def test_a_kernel_that_can_change_nothing_is_not_waited_for(target: Path) -> None:
+    """Nobody would ever see what it does at its end, however long that takes."""
+    put_off = "import atexit, time\natexit.register(time.sleep, 3600)"
+    async with asyncio.timeout(60):
+        result = await run(notebook(put_off), target, kernel=DEFAULT_KERNEL, directory=target.parent)
+    assert result.outcome is Outcome.OK
+
+
 async def test_lost(target: Path, no_leftovers: Census) -> None:
     """A sandbox that somebody else takes away in mid-run is lost: no doing of the code's."""
     watcher = Watcher()
