@@ -103,8 +103,9 @@ class Cgroup1Hold:
         if "pids" in self._groups:
             with contextlib.suppress(OSError):
                 (self._groups["pids"] / "pids.max").write_text("0")
+        killed: set[int] = set()
         for directory in self.paths():
-            group.kill_members(directory)
+            group.kill_members(directory, killed)
 
     def release(self) -> None:
         """Kill, count for the last time, and remove the groups."""

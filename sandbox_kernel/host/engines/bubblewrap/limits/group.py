@@ -123,8 +123,11 @@ def members(directory: Path) -> list[int]:
         return []
 
 
-def kill_members(directory: Path) -> None:
-    """Kill every process in a group: in one stroke where the kernel can (version 2, Linux 5.14)."""
+def kill_members(directory: Path, killed: set[int] | None = None) -> None:
+    """Kill every process in a group: in one stroke where the kernel can (version 2, Linux 5.14).
+
+    :param killed: those that were killed as members of another group, and are not looked at again; grows.
+    """
     with contextlib.suppress(OSError):
         descriptor = os.open(directory / "cgroup.kill", os.O_WRONLY)
         try:
@@ -133,11 +136,12 @@ def kill_members(directory: Path) -> None:
             os.close(descriptor)
         return
     # A pid namespace's process 1 first: its death lets nothing be forked any more, and ends the rest.
-    for pid in sorted(members(directory), key=is_init, reverse=True):
+    killed = set() if killed is None else killed
+    for pid in sorted({*members(directory)} - killed, key=is_init, reverse=True):
         process = look(pid)
         # A second look at the group: the number may by now belong to a stranger.
-        if process is not None and pid in members(directory):
-            send(process, signal.SIGKILL)
+        if process is not None and pid in members(directory) and send(process, signal.SIGKILL):
+            killed.add(pid)
 
 
 def remove(directory: Path, patience: float = PATIENCE) -> bool:
