@@ -5,6 +5,8 @@ Rules:
   are `not run`.
 - So many workers as may run at once each take the next job. A worker waits out the pause before another
   attempt itself: what has failed to start is seldom helped by starting more beside it.
+- An engine that nobody can reach ends the batch at once, with a refusal. Where others ran on it before, it
+  is lost, perhaps for a moment (a daemon is restarted): the job is tried again, and then the batch ends.
 - To stop is to cancel what runs, which saves what there is, and to begin nothing new. What is finished
   stays finished.
 - How a single job is run is not known here: see `Begin`.
@@ -24,7 +26,13 @@ from sandbox_kernel.batches.plan import Job, in_turns
 from sandbox_kernel.batches.record import Left, Record, Summary
 from sandbox_kernel.batches.retries import Retries
 from sandbox_kernel.batches.watcher import Watcher
-from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError, WorkspaceError
+from sandbox_kernel.errors import (
+    EngineUnavailableError,
+    ExitCode,
+    NotebookError,
+    SandboxError,
+    WorkspaceError,
+)
 from sandbox_kernel.notebooks import Outcome
 from sandbox_kernel.policy import format_seconds
 
@@ -74,6 +82,7 @@ class Batch:
         self._records = {record.job.output: record for record in done}
         self._queue = deque(in_turns([job for job in jobs if job.output not in self._records]))
         self._running: _Running = {}
+        self._gone: dict[Path, SandboxError] = {}
         self._stopping = asyncio.Event()
         self._stopped: str | None = None
         self._stopped_code: ExitCode | None = None
@@ -88,6 +97,14 @@ class Batch:
         """Whether code of some notebook may have run."""
         ended = (record.status for record in self._records.values())
         return bool(self._running) or any(isinstance(status, Outcome) for status in ended)
+
+    @property
+    def _has_served(self) -> bool:
+        """Whether the engine has been there for some notebook: one that lacks something lacks it for all."""
+        return any(
+            isinstance(record.status, Outcome) and record.status is not Outcome.LOST
+            for record in self._records.values()
+        )
 
     async def run(self) -> Summary:
         """Run everything; return what became of it."""
@@ -150,6 +167,8 @@ class Batch:
         while True:
             record = await self._attempt(job)
             pause = self._rules.retries.pause(record, len(failures) + 1)
+            if pause is None and job.output in self._gone:
+                self.stop(str(self._gone[job.output]), ExitCode.DIED)
             if pause is None or self._stopped is not None:
                 return replace(record, failures=tuple(failures))
             failures.append(record.sentence)
@@ -160,11 +179,15 @@ class Batch:
 
     async def _attempt(self, job: Job) -> Record:
         self._watcher.begun(job)
+        self._gone.pop(job.output, None)
         attempt = self._begin(job, self._watcher)
         self._running[job.output] = attempt
         try:
             return await attempt.execute()
         except SandboxError as refusal:
+            if isinstance(refusal, EngineUnavailableError) and self._has_served:
+                self._gone[job.output] = refusal
+                return Record(job=job, status=Outcome.LOST, sentence=str(refusal))
             if not isinstance(refusal, NotebookError | WorkspaceError):  # it is no notebook's fault
                 self.stop(str(refusal), refusal.exit_code)
             return Record(job=job, status=Left.REFUSED, sentence=str(refusal))

@@ -63,6 +63,20 @@ async def test_what_no_notebook_is_to_blame_for() -> None:
     assert (summary.exit_code, summary.stopped) == (ExitCode.USAGE, "there is no bubblewrap here.")
 
 
+async def test_an_engine_that_goes_away() -> None:
+    """A daemon that others ran on is lost, which is tried again; one that stays away ends the batch."""
+    gone = EngineUnavailableError("no daemon answers at /run/x.sock.")
+    script = Scripted({"b": [gone, Outcome.OK]})
+    summary = await batch(script, "abc").run()
+    assert statuses(summary) == ["ok", "ok", "ok"]
+    assert summary.records[1].failures == (str(gone),)
+    script = Scripted({"b": [gone] * 9})
+    summary = await batch(script, "abcd").run()
+    assert statuses(summary) == ["ok", "lost", "not run", "not run"]
+    assert script.begun_jobs == ["a", "b", "b", "b"]
+    assert (summary.exit_code, summary.stopped) == (ExitCode.DIED, str(gone))
+
+
 LOST, NO_START = Outcome.LOST, (Outcome.DIED, 0)
 
 

@@ -167,6 +167,14 @@ MUTATIONS = (
         within("batches/test_batch.py", "test_retries"),
     ),
     Mutation(
+        "batches-engines-come-back",
+        "A daemon that is restarted in mid-batch costs a pause, not the batch.",
+        f"{_BATCHES}/batch.py",
+        "if isinstance(refusal, EngineUnavailableError) and self._has_served:",
+        "if False:",
+        within("batches/test_batch.py", "test_an_engine_that_goes_away"),
+    ),
+    Mutation(
         "batches-run-so-many",
         "No more notebooks run at once than were asked for.",
         f"{_BATCHES}/batch.py",
