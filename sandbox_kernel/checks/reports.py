@@ -37,7 +37,7 @@ def _as_json(result: Graded) -> dict[str, Any]:
         "outcome": str(result.outcome),
         "cause": result.cause,
         "was_run": result.was_run,
-        "duration": round(result.duration, 3),
+        "duration_seconds": round(result.duration, 3),
         "checks": [_verdict_as_json(verdict) for verdict in result.verdicts],
     }
 

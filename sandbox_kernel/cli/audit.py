@@ -119,8 +119,13 @@ def _cell(found: dict[str, Any]) -> str:
     return f"cell {found['cell']} {found['outcome']} after {took}, {sent} out, {digest}"
 
 
+_AS_ASKED: Final = "shut down, as it was asked to be"
+"""Most sessions end so. How a client has it done, by a message or a signal, is no news: its JSON has it."""
+
+
 def _end(found: dict[str, Any]) -> str:
     used = [f"{found['cells']} cells"]
     used += [f"{found['cpu_seconds']:.1f} s of CPU"] if found["cpu_seconds"] else []
     used += [format_size(found["memory_bytes"])] if found["memory_bytes"] else []
-    return f"ended: {found['cause']}. {found['reason']} ({', '.join(used)})"
+    told = _AS_ASKED if found["cause"] == "shutdown" else f"ended: {found['cause']}. {found['reason']}"
+    return f"{told} ({', '.join(used)})"

@@ -129,6 +129,7 @@ class ZipShelf:
         self.path = path
         self._destination = Destination(path)
         self._stack = contextlib.ExitStack()
+        self._broken: OSError | None = None
 
     def __repr__(self) -> str:
         return f"<ZipShelf {self.path}>"
@@ -151,19 +152,28 @@ class ZipShelf:
 
     @contextlib.contextmanager
     def place(self, name: str) -> Iterator[IO[bytes]]:
-        """Yield a file of ours, of which a complete one goes into the archive."""
+        """Yield a file of ours, of which a complete one goes into the archive.
+
+        Where the archive has no room for all of it, there will be no archive: see `finish`.
+        """
         with tempfile.TemporaryFile() as file:
             yield file
             file.seek(0)
             entry = zipfile.ZipInfo(name)  # always the same time: the same artifacts make the same archive
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            with self._archive.open(entry, "w", force_zip64=True) as packed:
-                while piece := file.read(1 << 20):
-                    packed.write(piece)
+            try:
+                with self._archive.open(entry, "w", force_zip64=True) as packed:
+                    while piece := file.read(1 << 20):
+                        packed.write(piece)
+            except OSError as error:  # `zipfile` takes what it has of a file for the whole of it
+                self._broken = error
+                raise
 
     def finish(self) -> None:
         """Write the archive to its place."""
         try:
+            if self._broken:
+                raise self._broken
             self._archive.close()
             self._file.flush()
         except (OSError, ValueError) as error:  # ValueError: a file was begun, and could not be ended

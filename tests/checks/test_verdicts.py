@@ -246,6 +246,7 @@ def test_reports() -> None:
     )
     said = json.loads(to_json(suite, [done, lost]))
     assert said["passed"] is False
+    assert [one["duration_seconds"] for one in said["submissions"]] == [0, 0]
     assert [(one["points"], one["max_points"]) for one in said["submissions"]] == [(1, 3), (0, 3)]
     assert [check["passed"] for check in said["submissions"][0]["checks"]] == [False, True]
     root = fromstring(to_junit(suite, [done, lost]))

@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from sandbox_kernel.cli.app import run_command
 from sandbox_kernel.host.audit import AuditLog
 
 CANARY = "canary-0123456789abcdef"
@@ -103,6 +104,21 @@ def test_showing_the_log(sandbox_kernel, state) -> None:
     )
     told = [json.loads(line) for line in sandbox_kernel("audit", "--json", "-n", "all").stdout.splitlines()]
     assert [entry["cell"] for entry in told] == list(range(30))
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason", "shown"),
+    [
+        ("shutdown", "It was killed by its owner.", "shut down, as it was asked to be (2 cells)"),
+        ("memory", "Killed: used 64 MiB.", "ended: memory. Killed: used 64 MiB. (2 cells)"),
+    ],
+)
+def test_ends(state: Path, capsys: pytest.CaptureFixture[str], cause: str, reason: str, shown: str) -> None:
+    """A session that was ended by who used it is not said to be killed."""
+    end = {"cause": cause, "reason": reason, "cells": 2, "cpu_seconds": None, "memory_bytes": None}
+    AuditLog(state, 1 << 20).append(json.dumps({"event": "session_end", **end}).encode() + b"\n")
+    assert run_command(["audit"]) == 0
+    assert capsys.readouterr().out.endswith(f"  {shown}\n")
 
 
 def test_a_log_is_no_terminal(sandbox_kernel, state) -> None:

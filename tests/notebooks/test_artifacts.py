@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import resource
 import stat
 import zipfile
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ import pytest
 from sandbox_kernel.errors import NotebookError, TransferError
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, NotebookRun, Outcome, Result, RunOptions, artifacts
 from sandbox_kernel.notebooks.artifacts import Artifact, Collected, collect, fault_of
-from sandbox_kernel.notebooks.shelves import shelf
+from sandbox_kernel.notebooks.shelves import ZipShelf, shelf
 from sandbox_kernel.notebooks.transfer import Entry, KernelFiles
 from tests.leftovers import Census
 from tests.notebooks.runs import PLAIN, Watcher, notebook, run, saved
@@ -351,6 +352,24 @@ async def test_a_zip_that_cannot_be_written(directory: Path) -> None:
     assert (result.outcome, result.artifacts) == (Outcome.OK, ())
     assert result.left_out[0].startswith("The artifacts were lost: cannot write ")
     assert watcher.warnings == list(result.left_out)
+
+
+def test_a_zip_has_no_half_of_a_file(tmp_path: Path) -> None:
+    """Where the disk was full in the middle of a file there is no archive, though there be room again."""
+    place, content = tmp_path / "out.zip", os.urandom(50_000)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ZipShelf(place) as held:
+        with held.place("a") as file:
+            file.write(content)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, hard))
+        try:
+            with pytest.raises(OSError, match="File too large"), held.place("b") as file:
+                file.write(content)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with pytest.raises(NotebookError, match=r"cannot put artifacts into .*: File too large\."):
+            held.finish()
+    assert not place.exists()
 
 
 async def test_a_kernel_without_a_wall(directory: Path) -> None:

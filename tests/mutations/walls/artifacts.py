@@ -31,6 +31,14 @@ MUTATIONS = (
         _artifacts("test_what_is_no_plain_file"),
     ),
     Mutation(
+        "artifacts-are-whole-in-an-archive",
+        "An archive does not hold a part of a file for which there was no room.",
+        SHELVES,
+        "                self._broken = error\n",
+        "",
+        _artifacts("test_a_zip_has_no_half_of_a_file"),
+    ),
+    Mutation(
         "artifacts-are-files",
         "Links, pipes and sockets are not taken for files.",
         ARTIFACTS,
