@@ -14,9 +14,17 @@ from sandbox_kernel.notebooks.saving import Saver
 from tests.notebooks.runs import PLAIN, Watcher, errors_of, notebook, run, saved, text_of
 
 STARTED_AND_BUSY = "import time\nprint('busy', flush=True)\ntime.sleep(60)"
-STUBBORN = (
-    "print('busy', flush=True)\nwhile True:\n try:\n  while True: pass\n except KeyboardInterrupt: pass"
-)
+STUBBORN = """\
+import os
+open({pid!r}, "w").write(str(os.getpid()))
+print("busy", flush=True)
+while True:
+    try:
+        while True:
+            pass
+    except KeyboardInterrupt:
+        open({swallowed!r}, "w").close()
+"""
 
 
 @pytest.fixture
@@ -81,11 +89,16 @@ async def test_cell_deadline(target: Path) -> None:
 
 
 async def test_cell_that_swallows_interrupts(target: Path) -> None:
-    """A cell that will not be interrupted is killed at its deadline all the same."""
-    result = await run(notebook(STUBBORN), target, cell_timeout=1)
+    """A cell that will not be interrupted is interrupted at its deadline, and then killed all the same."""
+    pid, swallowed = target.with_name("pid"), target.with_name("swallowed")
+    code = STUBBORN.format(pid=str(pid), swallowed=str(swallowed))
+    async with asyncio.timeout(60):  # it would run for ever
+        result = await run(notebook(code), target, cell_timeout=1)
     assert result.outcome is Outcome.TIMEOUT
-    assert result.duration < 20
     assert text_of(saved(target).cells[0]) == "busy\n"
+    assert swallowed.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 async def test_notebook_deadline(target: Path) -> None:

@@ -25,6 +25,22 @@ def _strangers(*tests: str) -> tuple[str, ...]:
 
 MUTATIONS = (
     Mutation(
+        "notebook-interrupt-first",
+        "A cell at its deadline is interrupted before it is killed.",
+        f"{_NOTEBOOKS}/run.py",
+        "            await self._client.interrupt()\n            await asyncio.wait",
+        "            await asyncio.wait",
+        within("notebooks/test_run.py", "test_cell_that_swallows_interrupts", "test_cell_deadline"),
+    ),
+    Mutation(
+        "notebook-interrupt-swallowed",
+        "A cell that will not be interrupted does not run for ever.",
+        f"{_NOTEBOOKS}/run.py",
+        "await asyncio.wait({task}, timeout=INTERRUPT_SECONDS)",
+        "await asyncio.wait({task})",
+        within("notebooks/test_run.py", "test_cell_that_swallows_interrupts"),
+    ),
+    Mutation(
         "notebook-places",
         "An update of what was shown ten thousand times does not keep all runs waiting.",
         CLIENT,

@@ -126,6 +126,17 @@ FORKED = (
         _template("test_modules_come_from_the_interpreters_own_directories"),
     ),
     Mutation(
+        "template-search-path-links",
+        "Nor once code may have changed where the search path leads.",
+        "sandbox_kernel/host/engines/bubblewrap/template/search.py",
+        "        if part.is_symlink():\n",
+        "        if False:\n",
+        _template(
+            "test_what_code_may_put_on_the_search_path[link]",
+            "test_what_code_may_put_on_the_search_path[link to a link]",
+        ),
+    ),
+    Mutation(
         "template-search-path",
         "No template is begun once code may have written to the search path.",
         f"{TEMPLATE}/templates.py",

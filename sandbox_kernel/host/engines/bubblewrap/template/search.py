@@ -5,19 +5,34 @@ imports `sitecustomize` from wherever it finds one, before anything of ours runs
 allowed to write there, that would be its code, outside of the wall.
 """
 
+import os
 import site
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from sandbox_kernel.host.engines.interpreter import Interpreter
-from sandbox_kernel.host.engines.paths import is_within
+from sandbox_kernel.host.engines.paths import follow, is_within
 
 
 def elsewhere(interpreter: Interpreter) -> frozenset[str]:
-    """Return the real directories that .pth files add to our own interpreter's search path."""
+    """Return the real directories that .pth files add to our own interpreter's search path.
+
+    And those that they would add if they were there, and the links on the way to them: whoever may write
+    where these are decides what is found at their end, at the next launch if not at this one.
+    """
     own = [place.real for place in interpreter.directories]
-    added = {str(path.resolve()) for path in map(Path, _added()) if path.is_dir()}
+    added = {place for path in _added() if "\0" not in path for place in _places(Path(path))}
     return frozenset(path for path in added if not any(is_within(path, place) for place in own))
+
+
+def _places(path: Path) -> Iterator[str]:
+    yield os.path.realpath(path)
+    for part in (path, *path.parents):
+        if part.is_symlink():
+            yield f"{os.path.realpath(part.parent)}/{part.name}"
+            with suppress(OSError):  # it leads nowhere, or in circles
+                yield from (link.path for link in follow(str(part))[0])
 
 
 def _added() -> Iterable[str]:

@@ -290,10 +290,30 @@ def test_a_folder_on_the_search_path_that_code_may_write_to(forking, tmp_path, m
     assert caplog.text.count("looks for modules") == 1
 
 
+@pytest.mark.parametrize("there", ["nothing", "link", "link to a link", "link to nothing"])
+def test_what_code_may_put_on_the_search_path(forking, tmp_path, monkeypatch, there):
+    """A folder that is not there yet, or that a link leads to: code could make it, or change the link."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "project").mkdir()
+    path = tmp_path / "project/src"
+    if there == "link to a link":
+        path = tmp_path / "kept/src"
+        path.symlink_to(tmp_path / "project/second")
+        (tmp_path / "project/second").symlink_to(tmp_path / "kept")
+    elif there != "nothing":
+        path.symlink_to(tmp_path / ("gone" if there == "link to nothing" else "kept"))
+    monkeypatch.setattr(search, "_added", lambda: [str(path)])
+    granted = search.elsewhere(templates.our_interpreter())
+    assert search.overlap(granted, [str(tmp_path / "project")])
+    assert not search.overlap(granted, [str(tmp_path / "other")])
+    assert not forking.usable(templates.our_interpreter(), [str(tmp_path / "project")])
+    assert not forking.usable(templates.our_interpreter(), [])
+
+
 def test_the_search_path_is_read_as_python_reads_it(tmp_path, monkeypatch):
     """Lines that are no code and no comment, relative to where they are."""
     (tmp_path / "beside").mkdir()
-    lines = ("import os", "# nothing", "", "beside", str(tmp_path), "/no/such", sys.prefix)
+    lines = ("import os", "# nothing", "", "beside", str(tmp_path), "\0", sys.prefix)
     (tmp_path / "a.pth").write_text("\n".join(lines))
     monkeypatch.setattr(search.site, "getsitepackages", lambda: [str(tmp_path)])
     monkeypatch.setattr(search.site, "ENABLE_USER_SITE", False)
