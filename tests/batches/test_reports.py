@@ -3,17 +3,19 @@
 import html.parser
 import json
 import os
+import re
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from sandbox_kernel.batches import Left, Record, Summary
+from sandbox_kernel.batches import Left, Record, Summary, reports
 from sandbox_kernel.batches.figures import Figure
 from sandbox_kernel.batches.reports.as_json import as_json
 from sandbox_kernel.batches.reports.junit import as_junit
-from sandbox_kernel.batches.reports.page import as_page
+from sandbox_kernel.batches.reports.page import MARKS, as_page
 from sandbox_kernel.notebooks import Outcome
 from sandbox_kernel.notebooks.artifacts import Artifact
 from tests.batches.runs import BEGUN, job, record
@@ -132,6 +134,18 @@ def test_page() -> None:
     assert "0.5 s CPU, 80 MiB" in seen.text
     assert "artifacts (1)" in seen.text
     assert "./../art/lost" in links
+
+
+def test_statuses_differ_in_sign_and_colour() -> None:
+    """No two of them are told apart by their colour alone, nor by their sign alone."""
+    every = [str(status) for status in (*Outcome, *Left)]
+    assert len({MARKS[status] for status in every}) == len(every)
+    style = files(reports).joinpath("page.css").read_text()
+    colours = dict(re.findall(r"\.([\w-]+) { --of: var\((--\w+)\); }", style))
+    shown = [status.replace(" ", "-") for status in every if status != Outcome.RUNNING]
+    values = [re.findall(rf"{colours[status]}: (#\w+);", style) for status in shown]
+    assert len({light for light, _ in values}) == len({dark for _, dark in values}) == len(shown)
+    assert f"{MARKS[Outcome.DIED]} died" in " ".join(Seen(as_page(every_kind(), PAGE)).text.split())
 
 
 def test_page_of_anything() -> None:

@@ -8,19 +8,26 @@ may act: should something slip through, a browser still runs no script and loads
 import base64
 import hashlib
 import html
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from sandbox_kernel import __version__
 from sandbox_kernel.batches.figures import Figure
-from sandbox_kernel.batches.record import Record, Summary
+from sandbox_kernel.batches.record import Left, Record, Summary
 from sandbox_kernel.batches.reports.words import link, one_line, readable
+from sandbox_kernel.notebooks import Outcome
 from sandbox_kernel.policy import format_seconds, format_size
 
 MAX_FAILED: Final = 30
 """Failed runs that the list at the top has; all are below."""
+MARKS: Final[Mapping[str, str]] = {
+    Outcome.OK: "✓", Left.UNCHANGED: "=", Outcome.ERROR: "✗", Outcome.TIMEOUT: "◷", Outcome.MEMORY: "▲",
+    Outcome.LIMIT: "◆", Outcome.CANCELLED: "■", Outcome.DIED: "†", Outcome.LOST: "?", Left.REFUSED: "⊘",
+    Left.NOT_RUN: "·", Outcome.RUNNING: "▸",
+}  # fmt: skip
+"""A sign of each status, for those who do not see its colour."""
 _DRAWING: Final = 'preserveAspectRatio="none" aria-hidden="true"'
 
 
@@ -69,16 +76,21 @@ def _head(summary: Summary, title: str) -> Iterator[str]:
     yield f'<svg class="share" viewBox="0 0 {len(summary.records)} 1" {_DRAWING}>'
     at = 0
     for status, count in counts.items():
-        yield f'<rect class="{_class(status)}" x="{at}" width="{count}" height="1"/>'
+        told = f"<title>{count} {_text(status)}</title>"
+        yield f'<rect class="{_class(status)}" x="{at}" width="{count}" height="1">{told}</rect>'
         at += count
     yield '</svg>\n<ul class="counts">\n'
     for status, count in counts.items():
-        yield f'<li><span class="dot {_class(status)}"></span><b>{count}</b> {_text(status)}</li>\n'
+        yield f"<li>{_mark(status)}<b>{count}</b> {_text(status)}</li>\n"
     yield "</ul>\n"
 
 
 def _class(status: str) -> str:
     return status.replace(" ", "-")
+
+
+def _mark(status: str) -> str:
+    return f'<span class="mark {_class(status)}" aria-hidden="true">{MARKS[status]}</span>'
 
 
 def _failed(summary: Summary) -> Iterator[str]:
@@ -88,7 +100,7 @@ def _failed(summary: Summary) -> Iterator[str]:
     yield '<h2>Not ok</h2>\n<ul class="failed">\n'
     for number, record in failed[:MAX_FAILED]:
         yield (
-            f'<li><a href="#run-{number}">{_text(_name(record))}</a>: '
+            f'<li>{_mark(str(record.status))} <a href="#run-{number}">{_text(_name(record))}</a>: '
             f"{_text(str(record.status))}. {_text(_cut(record.sentence))}</li>\n"
         )
     if len(failed) > MAX_FAILED:
@@ -123,7 +135,8 @@ def _run(number: int, record: Record, summary: Summary, page: Path) -> str:
     return "".join(
         [
             f'<section class="run {kind} {_class(status)}" id="run-{number}">\n',
-            f'<span class="status">{_text(status)}</span>\n<div>\n',
+            f'<span class="status"><span aria-hidden="true">{MARKS[status]}</span> ',
+            f"{_text(status)}</span>\n<div>\n",
             *_words(record, page),
             "</div>\n",
             *_times(record, summary),
