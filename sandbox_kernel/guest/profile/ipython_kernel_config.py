@@ -40,6 +40,7 @@ CONTROL = "Control"  # what ipykernel calls the thread that answers on control
 CONTROL_PATIENCE = 1.0  # seconds that an answer on control waits for output at most
 
 
+_WRITE = OutStream.write
 _WAITED_FOR: set[Any] = set()
 _PRELOAD: tuple[str, ...] = ()
 
@@ -58,9 +59,9 @@ class WaitingStream(OutStream):
 
     def write(self, string: str) -> int | None:  # type: ignore[override] # as in OutStream
         """Write as ever, then wait if it is time to."""
-        count = super().write(string)
-        self._unsent += count or 0
-        if self._unsent > FLUSH_CHARACTERS:
+        count = _WRITE(self, string)  # `super()` takes a tenth of what a short print does
+        unsent = self._unsent = self._unsent + (count or 0)
+        if unsent > FLUSH_CHARACTERS:
             self._unsent = 0
             self.flush()
             _forget_recorded_output()
