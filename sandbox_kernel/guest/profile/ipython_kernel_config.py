@@ -230,5 +230,6 @@ _module.load_ipython_extension = load_ipython_extension  # type: ignore[attr-def
 config = get_config()  # type: ignore[name-defined]  # noqa: F821 - IPython provides it
 config.IPKernelApp.outstream_class = "_sandbox_profile.WaitingStream"
 config.IPKernelApp.extensions = ["_sandbox_profile"]
-# A nap before each reply, for output that a flush may not have sent: ours returns when it has.
-config.IPythonKernel._execute_sleep = 0.0  # noqa: SLF001 - it is a setting all the same
+if hasattr(Kernel, "_execute_sleep"):
+    # A nap before each reply, for output that a flush may not have sent: ours returns when it has.
+    config.IPythonKernel._execute_sleep = 0.0  # noqa: SLF001 - it is a setting all the same
