@@ -42,6 +42,10 @@ class EngineUnavailableError(SandboxError):
     exit_code = ExitCode.USAGE
 
 
+class DaemonGoneError(EngineUnavailableError):
+    """The daemon that builds the wall does not answer, or no longer; it may when it is asked again."""
+
+
 class LimitUnenforceableError(EngineUnavailableError):
     """A limit was asked for that nothing on this machine can enforce."""
 

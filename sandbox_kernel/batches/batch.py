@@ -187,7 +187,7 @@ class Batch:
         except SandboxError as refusal:
             if isinstance(refusal, EngineUnavailableError) and self._has_served:
                 self._gone[job.output] = refusal
-                return Record(job=job, status=Outcome.LOST, sentence=str(refusal))
+                return Record(job=job, status=Outcome.LOST, sentence=str(refusal), away=True)
             if not isinstance(refusal, NotebookError | WorkspaceError):  # it is no notebook's fault
                 self.stop(str(refusal), refusal.exit_code)
             return Record(job=job, status=Left.REFUSED, sentence=str(refusal))

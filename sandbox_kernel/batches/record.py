@@ -47,6 +47,8 @@ class Record:
     """The folder that they are in; None: nobody wanted any."""
     failures: tuple[str, ...] = ()
     """Why each attempt before the last one came to nothing."""
+    away: bool = False
+    """Whether nothing ran for want of an engine that was there before, as it would be for any other run."""
     figures: tuple[Figure, ...] = ()
     figures_left_out: int = 0
 

@@ -6,9 +6,13 @@ lost. What the code did (an error, a crash, a limit, a deadline) it would do aga
 
 import random
 from dataclasses import dataclass, field
+from typing import Final
 
 from sandbox_kernel.batches.record import Record
 from sandbox_kernel.notebooks import Outcome
+
+AWAY: Final = 10
+"""How many times longer an engine that has gone away is waited for: a daemon's restart takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ class Retries:
         """Return how long to wait after an attempt, counted from 1; None: it was the last one."""
         if attempt > self.times or not says_nothing(record):
             return None
-        seconds = min(self.longest, self.first * 2.0 ** (attempt - 1))
-        return seconds * self.dice.uniform(0.5, 1.5)
+        seconds = self.first * 2.0 ** (attempt - 1) * (AWAY if record.away else 1)
+        return min(self.longest, seconds) * self.dice.uniform(0.5, 1.5)
 
 
 def says_nothing(record: Record) -> bool:

@@ -138,7 +138,7 @@ class _Examination:
         where = "" if submission.is_script else f", in cell {piece.number}"
         if execution.outcome is Outcome.ERROR:
             raise _Stop(execution.outcome, f"it raised {ran.error}{where}")
-        raise _Stop(execution.outcome, f"{execution.cause.rstrip('.')}{where}")
+        raise _Stop(execution.outcome, f"{_why(execution)}{where}")
 
     def _may_go_on(self, ran: Ran, submission: Submission) -> bool:
         if ran.error is None:
@@ -161,7 +161,7 @@ class _Examination:
         """Ask. :raises _Stop: there is no answer that is one."""
         execution = await self._sandbox.run(question.code, timeout=ANSWER_SECONDS)
         if not execution.ok or execution.truncated:
-            cause = (execution.truncated or execution.cause).rstrip(".")
+            cause = execution.truncated or _why(execution)
             raise _Stop(_ending_of(execution), f"it left a kernel that does not answer: {cause}")
         try:
             return read_answer([shown.text for shown in execution.displays], question.nonce, called=called)
@@ -219,5 +219,9 @@ def _is_good_exit(error: Error) -> bool:
 
 def _said(execution: Execution) -> str:
     """Return why a function was not answered for, to who has handed it in."""
-    cause, earlier, _ = execution.cause.partition(f" {EARLIER}")
-    return f"{cause.rstrip('.')}{', in an earlier call' if earlier else ''}"
+    return f"{_why(execution)}{', in an earlier call' if EARLIER in execution.cause else ''}"
+
+
+def _why(execution: Execution) -> str:
+    """Return the cause, without what is said to whoever could reset the sandbox."""
+    return execution.cause.partition(f" {EARLIER}")[0].rstrip(".")

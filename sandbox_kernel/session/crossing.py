@@ -36,7 +36,11 @@ class Crossing:
         waiting, view = token_hex(8), memoryview(data)
         for offset in range(0, max(1, len(view)), SENT):
             piece, last = bytes(view[offset : offset + SENT]), offset + SENT >= len(view)
-            await self._far.do("put", piece, name=name, kind=kind, waiting=waiting, last=last)
+            said, _ = await self._far.do("put", piece, name=name, kind=kind, waiting=waiting, last=last)
+            if "unsendable" in said:
+                raise TransferError(
+                    f"What was to become {name} does not cross: it {_shown(said['unsendable'])}."
+                )
 
     async def get_value(self, expression: str, limit: int) -> tuple[str, bytearray]:
         """Return the form of an expression's value, and its bytes: both as the kernel says.

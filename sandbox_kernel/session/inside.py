@@ -34,7 +34,10 @@ def put(data: memoryview, name: str, kind: str, waiting: str, *, last: bool) -> 
     pieces = _waiting().setdefault(waiting, bytearray())
     pieces += data
     if last:
-        _shell().user_ns[name] = decode(kind, _waiting().pop(waiting))
+        try:
+            _shell().user_ns[name] = decode(kind, _waiting().pop(waiting))
+        except ModuleNotFoundError as error:
+            raise Unsendable(f"needs {error.name}, which is not installed inside") from None
     return {}, b""
 
 

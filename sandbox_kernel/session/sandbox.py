@@ -26,8 +26,10 @@ class Sandbox(Face):
 
     What it may do is a policy (`sandbox_kernel.policy.Policy`), a profile's name ("default",
     "strict"), or settings by name, which also change either; `sandbox-kernel doctor` and the README
-    list them. Nothing of the host is inside but the Python that is running; `directory` is shared as
-    the setting `workspace` says: "ro" unless told otherwise.
+    list them. Variables SANDBOX_KERNEL_* have no say in it, unless the policy is
+    `sandbox_kernel.policy.policy_from_environment(os.environ)`. Nothing of the host is inside but
+    the Python that is running; `directory` is shared as the setting `workspace` says: "ro" unless
+    told otherwise.
 
     It starts with `with`, or with its first call. All methods may be called from any thread; calls
     are run one after the other. While one waits, a loop that it was called in stands still: there

@@ -206,6 +206,8 @@ class Session:
             if isinstance(error, PolicyError):
                 raise in_callers_words(error, DEFAULT_KERNEL) from error
             raise
+        if (engine := client.provenance.get("engine")) in ("docker", "podman"):
+            self._settings["engine"] = engine  # "auto" finds another Python once the daemon has gone
         return client
 
     def _gone(self) -> None:

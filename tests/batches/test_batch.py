@@ -66,10 +66,12 @@ async def test_what_no_notebook_is_to_blame_for() -> None:
 async def test_an_engine_that_goes_away() -> None:
     """A daemon that others ran on is lost, which is tried again; one that stays away ends the batch."""
     gone = EngineUnavailableError("no daemon answers at /run/x.sock.")
-    script = Scripted({"b": [gone, Outcome.OK]})
+    script = Scripted({"b": [gone, Outcome.OK], "c": [Outcome.LOST, Outcome.OK]})
     summary = await batch(script, "abc").run()
     assert statuses(summary) == ["ok", "ok", "ok"]
     assert summary.records[1].failures == (str(gone),)
+    (_, for_the_daemon), (_, for_the_kernel) = script.retried
+    assert for_the_daemon > 3 * for_the_kernel  # its restart takes seconds
     script = Scripted({"b": [gone] * 9})
     summary = await batch(script, "abcd").run()
     assert statuses(summary) == ["ok", "lost", "not run", "not run"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from sandbox_kernel.errors import DaemonGoneError
 from sandbox_kernel.notebooks import NotebookRun, Outcome, RunOptions
 from tests.daemons.plugin import container_host
 from tests.notebooks.runs import Watcher, notebook, text_of
@@ -37,6 +38,13 @@ async def test_a_run(
     assert result.cpu_seconds
     assert result.peak_memory is not None
     assert result.peak_memory > 10 << 20
+
+
+async def test_no_daemon(directory: Path) -> None:
+    """A daemon that does not answer is told from a wall that cannot be had here: it may come back."""
+    options = RunOptions(directory=directory, policy=POLICIES["docker"])
+    with pytest.raises(DaemonGoneError, match="Docker does not answer at unix:///nowhere"):
+        await NotebookRun(notebook("1"), None, options).execute()
 
 
 async def test_lost(directory: Path, docker_host: str, monkeypatch: pytest.MonkeyPatch) -> None:

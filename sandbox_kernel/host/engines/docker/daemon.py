@@ -19,7 +19,7 @@ import docker.transport.unixconn  # type: ignore[import-untyped]
 import requests.exceptions
 import urllib3.exceptions
 
-from sandbox_kernel.errors import EngineUnavailableError
+from sandbox_kernel.errors import DaemonGoneError, EngineUnavailableError
 from sandbox_kernel.host.engines.docker.address import Address
 from sandbox_kernel.host.engines.docker.facts import Facts, Image, read_facts, read_image
 from sandbox_kernel.host.engines.docker.line import Line, SocketLine, TlsLine
@@ -37,10 +37,6 @@ ADVICE: Final = {
 """What to do where a daemon does not answer."""
 
 _STREAMS: Final = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-
-
-class GoneError(EngineUnavailableError):
-    """The daemon does not answer, or no longer."""
 
 
 class RefusedError(EngineUnavailableError):
@@ -66,7 +62,7 @@ class Daemon:
     def __init__(self, address: Address, timeout: float = TIMEOUT) -> None:
         """Connect.
 
-        :raises GoneError: nothing answers there.
+        :raises DaemonGoneError: nothing answers there.
         """
         self.address = address
         self._facts: Facts | None = None
@@ -186,7 +182,7 @@ class Daemon:
         """Turn the library's errors into ours; `what` completes "Docker would not …".
 
         :raises RefusedError: the daemon answered, with a refusal.
-        :raises GoneError: it did not answer.
+        :raises DaemonGoneError: it did not answer.
         """
         name = self.address.engine.capitalize()
         try:
@@ -195,9 +191,9 @@ class Daemon:
             reason = str(error.explanation or error).strip().rstrip(".")
             raise RefusedError(f"{name} would not {what}: {reason}.", error.status_code or 0) from error
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
-            raise GoneError(self._not_there(name, error)) from error
+            raise DaemonGoneError(self._not_there(name, error)) from error
         except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:
-            raise GoneError(self._not_there(name, error)) from error
+            raise DaemonGoneError(self._not_there(name, error)) from error
 
     def _not_there(self, name: str, error: Exception) -> str:
         why = (self._dialer.last_words() if self._dialer is not None else "") or _innermost(error)

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from sandbox_kernel.errors import SandboxError
+from sandbox_kernel.errors import DaemonGoneError, SandboxError
 from sandbox_kernel.host.engines.base import Usage
-from sandbox_kernel.host.engines.docker.daemon import Daemon, GoneError
+from sandbox_kernel.host.engines.docker.daemon import Daemon
 from sandbox_kernel.host.engines.docker.events import Watch, Watcher
 from sandbox_kernel.host.engines.docker.leftovers import UNDONE, bury
 from sandbox_kernel.host.engines.docker.line import Line
@@ -119,7 +119,7 @@ class DockerProcess:
         try:
             gone = self._remove()
         except SandboxError as error:
-            if isinstance(error, GoneError):
+            if isinstance(error, DaemonGoneError):
                 self._cause = self._daemon_gone()
         finally:
             if not gone:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox_kernel.errors import WorkspaceError
+from sandbox_kernel.errors import DaemonGoneError, WorkspaceError
 from sandbox_kernel.host.engines.base import Launch
 from sandbox_kernel.host.engines.docker.address import Address
-from sandbox_kernel.host.engines.docker.daemon import Daemon, GoneError
+from sandbox_kernel.host.engines.docker.daemon import Daemon
 from sandbox_kernel.host.engines.docker.facts import read_image
 from sandbox_kernel.host.engines.docker.grants import Bind, Granted, grant
 from sandbox_kernel.host.engines.docker.leftovers import KERNEL
@@ -113,11 +113,11 @@ def test_a_container_whose_making_nobody_heard_of_is_removed(place, directory, m
 
     def lose(daemon, name, settings):
         create(daemon, name, settings)
-        raise GoneError("The line went dead.")
+        raise DaemonGoneError("The line went dead.")
 
     monkeypatch.setattr(Daemon, "create", lose)
     launch = Launch(("python3",), directory, secrets.token_hex(8))
-    with pytest.raises(GoneError):
+    with pytest.raises(DaemonGoneError):
         place.engine.start(place.policy(), launch)
     assert not place.daemon.containers(f"{KERNEL}={launch.name}")
 
