@@ -12,6 +12,7 @@ Rules:
 """
 
 import asyncio
+import re
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -48,6 +49,12 @@ del as_a_program
 """
 """Run before a script that may look at its arguments, which would be its kernel's, or may begin an event
 loop, of which there may be but one in a thread: the kernel has one already."""
+
+FILE: Final = '__file__ = "submission.py"'
+"""Run before a script that may look for itself, or for files beside it."""
+
+_IN_A_CELL: Final = re.compile(r"\(\d+\.py, (line \d+)\)$")
+"""Where an error of syntax is, with the name that a kernel gives to a piece of code."""
 
 
 class _Stop(Exception):  # noqa: N818 -- nothing of ours has failed
@@ -136,8 +143,8 @@ class _Examination:
         if execution.ok or (execution.outcome is Outcome.ERROR and self._may_go_on(ran, submission)):
             return ran
         where = "" if submission.is_script else f", in cell {piece.number}"
-        if execution.outcome is Outcome.ERROR:
-            raise _Stop(execution.outcome, f"it raised {ran.error}{where}")
+        if ran.error and execution.outcome is Outcome.ERROR:
+            raise _Stop(execution.outcome, f"{told(ran.error, submission)}{where}")
         raise _Stop(execution.outcome, f"{_why(execution)}{where}")
 
     def _may_go_on(self, ran: Ran, submission: Submission) -> bool:
@@ -208,8 +215,18 @@ def _prelude(submission: Submission) -> str:
     def says(*words: str) -> bool:
         return any(word in piece.source for piece in submission.pieces for word in words)
 
-    parts = [EXIT] * says("exit", "quit") + [PROGRAM] * (submission.is_script and says("arg", "asyncio"))
+    parts = [EXIT] * says("exit", "quit")
+    if submission.is_script:
+        parts += [PROGRAM] * says("arg", "asyncio") + [FILE] * says("__file__")
     return "\n".join(parts)
+
+
+def told(error: Error, submission: Submission) -> str:
+    """Return what an error is to its author, who knows a file by its name, and no frontends."""
+    if error.name == "StdinNotImplementedError":
+        return "it asked for input(), which nobody answers here"
+    file = f"{submission.name}, " if submission.is_script else ""
+    return f"it raised {_IN_A_CELL.sub(lambda found: f'({file}{found[1]})', str(error))}"
 
 
 def _is_good_exit(error: Error) -> bool:

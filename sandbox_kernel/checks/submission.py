@@ -37,6 +37,8 @@ class Submission:
 
     pieces: tuple[Piece, ...]
     is_script: bool
+    name: str = "submission.py"
+    """The file's, without its folder."""
 
 
 def read_submission(path: Path, most_code: int) -> Submission:
@@ -76,7 +78,7 @@ def _script(path: Path, most_code: int) -> Submission:
         if len(content) > most_code:
             raise SubmissionError(_too_long(most_code)) from error
         raise SubmissionError("it is not UTF-8 text") from error
-    return Submission((Piece(1, source),), is_script=True)
+    return Submission((Piece(1, source),), is_script=True, name=path.name)
 
 
 def _notebook(path: Path) -> Submission:
@@ -98,4 +100,4 @@ def _notebook(path: Path) -> Submission:
         raise SubmissionError(f"it has more than {MAX_CELLS} code cells")
     tagged = ((cell, nb.cells[cell.index].metadata.get("tags", ())) for cell in cells)
     pieces = (Piece(cell.number, cell.source, frozenset(map(str, tags))) for cell, tags in tagged)
-    return Submission(tuple(pieces), is_script=False)
+    return Submission(tuple(pieces), is_script=False, name=path.name)

@@ -65,6 +65,20 @@ def _input(_policy: Policy) -> str:
     )
 
 
+def _artifacts(_policy: Policy) -> str:
+    return (
+        "the folder $SANDBOX_ARTIFACTS is there where somebody wants what the code leaves in it: "
+        "--artifacts DIR, or FILE.zip, says where that goes."
+    )
+
+
+def _file(_policy: Policy) -> str:
+    return (
+        "a notebook has no __file__, nor has a script that is run as one; it starts in its own folder, "
+        "which is Path.cwd()."
+    )
+
+
 def _packages(policy: Policy) -> str:
     if policy.engine != "bubblewrap":
         return (
@@ -109,6 +123,8 @@ _HINTS: tuple[tuple[re.Pattern[str], _Hint], ...] = tuple(
             r"^gaierror\b|Name or service not known|[Nn]ame resolution|\[Errno 101\]|Network is unreachable",
             _network,
         ),
+        (r"^KeyError: '?SANDBOX_ARTIFACTS\b", _artifacts),
+        (r"^NameError: name '__file__' is not defined", _file),
         (r"^ModuleNotFoundError\b", _packages),
         (r"^CalledProcessError: .*\b(?:pip3?|uv|conda|mamba)\b.*\binstall\b", _install),
         (r"^StdinNotImplementedError\b", _input),

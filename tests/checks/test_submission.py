@@ -10,6 +10,7 @@ import pytest
 
 from sandbox_kernel.checks import grading
 from sandbox_kernel.checks.bare import MOST_CELLS, bare
+from sandbox_kernel.checks.evidence import Error
 from sandbox_kernel.checks.submission import Submission, SubmissionError, read_submission
 from sandbox_kernel.checks.suite import parse_suite
 from sandbox_kernel.policy import Policy
@@ -111,3 +112,22 @@ async def test_others_are_graded_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_
     await entered.wait()
     going_on.set()
     assert (await graded).cause == "s.py is unusable"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_script", "words"),
+    [
+        (
+            Error("SyntaxError", "invalid syntax (2538797860.py, line 1)"),
+            True,
+            "invalid syntax (a\\1.py, line 1)",
+        ),
+        (Error("SyntaxError", "bad (2538797860.py, line 1)"), True, "bad (a\\1.py, line 1)"),
+        (Error("SyntaxError", "bad (2538797860.py, line 1)"), False, "bad (line 1)"),
+        (Error("ValueError", "(7.py, line 1) is none"), True, "ValueError: (7.py, line 1) is none"),
+        (Error("StdinNotImplementedError", "raw_input was"), True, "it asked for input(), which nobody"),
+    ],
+)
+def test_errors_in_words_of_their_author(error: Error, is_script: bool, words: str) -> None:
+    """A file has the name that its author gave it, and input() is called so."""
+    assert words in grading.told(error, Submission((), is_script=is_script, name="a\\1.py"))

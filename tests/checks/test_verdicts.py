@@ -42,6 +42,12 @@ def called(**call: object) -> Evidence:
         ("kind: output, equals: a, stream: all", cells({"results": ("a",)}), None),
         ("kind: output, equals: b, cell: 2", cells({"stdout": "a"}, {"stdout": "b"}), None),
         ("kind: output, equals: b, cell: 3", cells({"stdout": "b"}), "there is no such cell"),
+        ("kind: output, equals: b, cell: b", cells({"stdout": "b"}), "no cell is tagged 'b'"),
+        (
+            "kind: output, equals: b, cell: '01'",
+            cells({"stdout": "b"}),
+            "no cell is tagged '01' (a check names a cell by its number without quotes, 1)",
+        ),
         (
             "kind: output, equals: b, cell: t",
             cells({"stdout": "a"}, {"stdout": "b", "tags": frozenset("t")}),

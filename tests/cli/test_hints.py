@@ -27,6 +27,8 @@ from tests.cli.test_run import Notebook
         ("_ArrayMemoryError", "Unable to allocate 8.00 GiB for an array", "--memory"),
         ("", "Cell 1: Killed: used 1 GiB of 1 GiB memory.", "may use 1 GiB; --memory"),
         ("StdinNotImplementedError", "raw_input was called, but …", "answer input()"),
+        ("KeyError", "'SANDBOX_ARTIFACTS'", "--artifacts DIR"),
+        ("NameError", "name '__file__' is not defined", "Path.cwd()"),
         ("gaierror", "[Errno -2] Name or service not known", "no network"),
         ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", "no network"),
         ("ModuleNotFoundError", "No module named 'seaborn'", "outside the sandbox"),

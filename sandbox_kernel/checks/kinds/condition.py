@@ -93,6 +93,16 @@ class Place:
                 return f" of cell {number}"
         return f" of the cells tagged {self.cell!r}"
 
+    @property
+    def none(self) -> str:
+        """What is said where no cell is meant; of a number in quotes, which is a tag, what else was meant."""
+        if not isinstance(self.cell, str):
+            return "there is no such cell"
+        said = f"no cell is tagged {self.cell[:60]!r}"
+        if not self.cell.isdecimal():
+            return said
+        return f"{said} (a check names a cell by its number without quotes, {int(self.cell[:9])})"
+
     def covers(self, cell: Ran) -> bool:
         """Tell whether a cell is meant."""
         match self.cell:

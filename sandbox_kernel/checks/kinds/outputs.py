@@ -14,7 +14,6 @@ from sandbox_kernel.checks.picture import read_png
 Stream = Literal["stdout", "stderr", "results", "all"]
 STREAMS: tuple[str, ...] = get_args(Stream)
 
-NO_CELL = "there is no such cell"
 MOST_PICTURES = 32
 """That a check looks at: more than a notebook shows, few enough that bombs among them take seconds."""
 
@@ -71,7 +70,7 @@ class Output(Condition):
         """Return why the output is not as expected."""
         cells = self.place.among(evidence.cells)
         if not cells:
-            return NO_CELL
+            return self.place.none
         if any(cell.is_cut for cell in cells):
             return "the output was too long, and cut"
         said = self.text.miss("".join(map(self._said, cells)))
@@ -123,7 +122,7 @@ class Figure(Condition):
         """Return why there are not enough figures."""
         cells = self.place.among(evidence.cells)
         if not cells:
-            return NO_CELL
+            return self.place.none
         pictures = [picture for cell in cells for picture in cell.pictures]
         flaws = [self._flaw(picture) for picture in pictures[:MOST_PICTURES]]
         good = flaws.count(None)
@@ -173,7 +172,7 @@ class CellError(Condition):
         """Return why the error was not raised."""
         cells = self.place.among(evidence.cells)
         if not cells:
-            return NO_CELL
+            return self.place.none
         errors = [cell.error for cell in cells if cell.error]
         if any(is_a(error.name, self.raises) for error in errors):
             return None
