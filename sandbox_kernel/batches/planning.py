@@ -20,6 +20,7 @@ from sandbox_kernel.batches.plan import MAX_JOBS, Job, refuse_duplicates
 from sandbox_kernel.batches.remarks import Remarks
 from sandbox_kernel.batches.search import EXECUTED, search
 from sandbox_kernel.errors import NotebookError
+from sandbox_kernel.notebooks.near import reason
 
 _FIELD: Final = re.compile(r"\{(\w*)\}")
 
@@ -139,8 +140,8 @@ def _find(path: Path, source: str, output: Path | None, seen: _Seen) -> Iterator
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "no file can have this name"
-        raise NotebookError(f"cannot read {path}: {reason}.") from error
+        why = reason(error, path) if isinstance(error, OSError) else "no file can have this name."
+        raise NotebookError(f"cannot read {path}: {why}") from error
     if not real.is_dir():
         folder = path.parent.resolve()
         seen.bases.append(folder)

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks.destination import READER_SECONDS, Destination
+from sandbox_kernel.notebooks.near import reason
 
 MAX_NOTEBOOK: Final = 256 << 20
 """Bytes that are read of a notebook, more than a browser shows: a program's output may have no end."""
@@ -38,7 +39,7 @@ def read_notebook(path: Path) -> NotebookNode:
         with open_file(path) as file:
             return load_notebook(file, str(path))
     except OSError as error:
-        raise NotebookError(f"cannot read {path}: {error.strerror}.") from error
+        raise NotebookError(f"cannot read {path}: {reason(error, path)}") from error
 
 
 def open_file(path: Path) -> BinaryIO:

@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks.files import MAX_NOTEBOOK, load_notebook, load_text, open_file
+from sandbox_kernel.notebooks.near import reason
 from sandbox_kernel.notebooks.remote import Address
 from sandbox_kernel.notebooks.script import is_script, parse_script
 
@@ -23,7 +24,7 @@ def read_source(where: Path | Address) -> NotebookNode:
         with open_file(where) as file:
             return load_source(file, str(where))
     except OSError as error:
-        raise NotebookError(f"cannot read {where}: {error.strerror}.") from error
+        raise NotebookError(f"cannot read {where}: {reason(error, where)}") from error
 
 
 def load_source(file: BinaryIO, name: str) -> NotebookNode:

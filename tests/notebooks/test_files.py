@@ -92,3 +92,23 @@ def test_what_is_written_can_be_read(tmp_path: Path) -> None:
     write_notebook(nb, path)
     assert nbformat.read(path, as_version=4).cells[0].outputs[0].text == "? lone"
     assert os.listdir(tmp_path) == ["x.ipynb"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("report.ipnyb", "report.ipynb"),
+        ("reprot.ipynb", "report.ipynb"),
+        ("report", "report.ipynb"),
+        ("b.ipynb", None),
+        ("notes.ipynb", None),
+    ],
+)
+def test_a_near_name(tmp_path: Path, name: str, meant: str | None) -> None:
+    """A misspelt name is refused with the one that was meant, where there is one."""
+    for there in ("report.ipynb", "a.ipynb", "notes.txt"):
+        (tmp_path / there).touch()
+    with pytest.raises(NotebookError) as refusal:
+        read_notebook(tmp_path / name)
+    ending = f"; did you mean {tmp_path / meant}?" if meant else "."
+    assert str(refusal.value) == f"cannot read {tmp_path / name}: No such file or directory{ending}"
