@@ -27,7 +27,7 @@ from sandbox_kernel.checks.verdicts import Graded, Verdict, all_failed, judge
 from sandbox_kernel.errors import ExitCode, PolicyError, SandboxError
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.session import AsyncSandbox, Execution, Outcome
-from sandbox_kernel.session.session import EARLIER
+from sandbox_kernel.session.session import BOUND, EARLIER
 
 ANSWER_SECONDS: Final = 30.0
 """For an answer, where the policy gives cells more: it takes milliseconds, unless threads that the
@@ -240,5 +240,6 @@ def _said(execution: Execution) -> str:
 
 
 def _why(execution: Execution) -> str:
-    """Return the cause, without what is said to whoever could reset the sandbox."""
-    return execution.cause.partition(f" {EARLIER}")[0].rstrip(".")
+    """Return the cause, without what is said to whoever chose a timeout, or could reset the sandbox."""
+    cause = execution.cause.partition(f" {EARLIER}")[0]
+    return cause.partition(f" {BOUND}")[0].rstrip(".")

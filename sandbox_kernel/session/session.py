@@ -21,7 +21,7 @@ from sandbox_kernel.errors import PolicyError, SessionError, TransferError
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome
 from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS
 from sandbox_kernel.notebooks.result import Ending
-from sandbox_kernel.policy import Policy
+from sandbox_kernel.policy import Policy, format_seconds
 from sandbox_kernel.session.background import Background
 from sandbox_kernel.session.client import CodeClient
 from sandbox_kernel.session.crossing import Crossing
@@ -37,6 +37,10 @@ GRACE: Final = 5.0
 
 EARLIER: Final = "That was in an earlier call; reset() gives a fresh sandbox."
 """What is added to a cause that is told once more."""
+CELL: Final = "'cell_timeout'"
+"""By which a guard's sentence says whose deadline it was."""
+BOUND: Final = "The call's own timeout"
+"""How the sentence begins that says that it was longer than the policy's, and did not count."""
 
 KILLERS: Final = frozenset({
     "DeadlinePassed",
@@ -266,7 +270,7 @@ class Session:
         self._call, call.began = call, monotonic()
         lost = len(client.losses)
         try:
-            ending = await self._ending(client, call)
+            ending = self._bound(call, await self._ending(client, call))
         finally:
             self._call = None
         if self._ended is not None:
@@ -297,6 +301,13 @@ class Session:
         finally:
             await _cancelled(work, given_up)
         return await self._judge(client, call, verdicts)
+
+    def _bound(self, call: Call, ending: Ending) -> Ending:
+        """Say so where the policy's deadline has passed first, though the call asked for a longer one."""
+        if call.timeout is None or ending.outcome is not Outcome.TIMEOUT or CELL not in ending.sentence:
+            return ending
+        asked = format_seconds(call.timeout)
+        return replace(ending, sentence=f"{ending.sentence} {BOUND}, {asked}, is longer and does not count.")
 
     async def _judge(self, client: CodeClient, call: Call, verdicts: int) -> Ending:
         """Return the ending of code that was answered for, by itself or by the guard."""

@@ -244,6 +244,17 @@ def test_unusable_code(shared: Sandbox, code: object) -> None:
         shared.run(code)
 
 
+def test_a_timeout_beyond_the_policy() -> None:
+    """The shorter deadline counts; where that is the policy's, the cause says what became of the call's."""
+    with Sandbox(cell_timeout=1) as sandbox:
+        late = sandbox.run("import time; time.sleep(60)", timeout=40)
+        assert late.outcome is Outcome.TIMEOUT
+        assert "cell_timeout" in late.cause
+        assert late.cause.endswith(" The call's own timeout, 40 s, is longer and does not count.")
+        late = sandbox.run("time.sleep(60)", timeout=0.01)
+        assert late.cause == "The deadline of 0.01 s passed."
+
+
 def test_limits() -> None:
     """Code over the limit is refused, output over it is cut and said to be; the sandbox goes on."""
     with Sandbox("strict", memory="256m", cell_timeout="30s") as sandbox:
