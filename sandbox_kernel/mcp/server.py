@@ -7,6 +7,7 @@ descriptor to itself, and gives everybody else standard error.
 
 import asyncio
 import binascii
+import errno
 import inspect
 import os
 import signal
@@ -21,7 +22,7 @@ from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
 from sandbox_kernel import __version__
-from sandbox_kernel.errors import SandboxError
+from sandbox_kernel.errors import SandboxError, TransferError
 from sandbox_kernel.mcp.content import MAX_IMAGES, MAX_TEXT, Page, failure, picture
 from sandbox_kernel.mcp.desk import Desk
 from sandbox_kernel.mcp.notebooks import executed, run_cells
@@ -39,6 +40,8 @@ MAX_FILE: Final = 8 << 20
 """Bytes of a file that crosses in a call: it is one line of JSON, in a model's hands as a rule."""
 CLOSING_SECONDS: Final = 5.0
 """How long the end of the sandbox may take, before the end of this process takes care of it."""
+WRITABLE: Final = " ~ (the home inside) and /tmp can be written."
+_NOT_WRITABLE: Final = (os.strerror(errno.EROFS), os.strerror(errno.EACCES))
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 INSTRUCTIONS: Final = """\
@@ -148,7 +151,11 @@ class Tools:
         except ValueError as error:
             return failure(f"`content` is not {encoding}: {error}.")
         async with self._desk.turn() as (sandbox, page):
-            await sandbox.put_file(path, data, limit=MAX_FILE)
+            try:
+                await sandbox.put_file(path, data, limit=MAX_FILE)
+            except TransferError as error:
+                advice = WRITABLE if any(reason in str(error) for reason in _NOT_WRITABLE) else ""
+                return failure(f"{error}{advice}")
             page.note(f"{path}: {len(data)} bytes written.")
         return page.result()
 

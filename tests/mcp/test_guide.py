@@ -31,10 +31,12 @@ def test_the_configuration() -> None:
 
 
 async def test_the_tools() -> None:
-    """The table has every tool, and no other."""
+    """The table has every tool, and no other, each with its arguments."""
     async with Client(make_server(Desk(AsyncSandbox()), "")) as client:
-        offered = {tool.name for tool in (await client.list_tools()).tools}
-    assert {*re.findall(r"^\| `(\w+)` \|", GUIDE, re.MULTILINE)} == offered
+        tools = (await client.list_tools()).tools
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", GUIDE, re.MULTILINE)
+    told = {name: set(re.findall(r"`(\w+)`", arguments)) for name, arguments in rows}
+    assert told == {tool.name: set(tool.input_schema["properties"]) for tool in tools}
 
 
 def test_the_numbers() -> None:

@@ -95,7 +95,9 @@ def test_files(session: Session, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("of the host")
     for path in (tmp_path / "secret", "/dev/zero", "~", "/tmp/b\0"):
         assert session.call("get_file", path=str(path)).is_error
-    assert session.call("put_file", path="data.txt", content="changed").is_error  # shared to be read
+    refused = session.call("put_file", path="data.txt", content="changed")  # shared to be read
+    assert refused.is_error
+    assert "Read-only file system. ~ (the home inside) and /tmp can be written." in text_of(refused)
     assert session.call("put_file", path="/tmp/c", content="no base64", encoding="base64").is_error
 
 
