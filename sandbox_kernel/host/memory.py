@@ -24,6 +24,8 @@ def bounded(machine: Memory, trees: Iterable[Tree]) -> Memory:
     """Return what is left of the machine's memory in our own control groups and those around them."""
     total, available = machine.total, machine.available
     for tree in trees:
+        if tree.version == 1 and "memory" not in tree.controllers:
+            continue
         for group in tree.ancestors():
             for limit, used in _limits(group):
                 total, available = min(total, limit), min(available, max(0, limit - used))

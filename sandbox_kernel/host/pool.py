@@ -27,7 +27,7 @@ from sandbox_kernel.host.engines.base import CONTAINERS, Engine, Launch
 from sandbox_kernel.host.engines.doors import find_doors
 from sandbox_kernel.host.engines.grants import close_all, open_grants
 from sandbox_kernel.host.engines.interpreter import look_at_interpreter
-from sandbox_kernel.host.memory import Memory, memory
+from sandbox_kernel.host.memory import memory
 from sandbox_kernel.host.sandbox import Sandbox
 from sandbox_kernel.policy import Policy
 
@@ -131,10 +131,7 @@ class Pool:
     @property
     def size(self) -> int:
         """How many are kept at most."""
-        return self._size(memory())
-
-    def _size(self, there: Memory) -> int:
-        return self.allowed if self.allowed is not None else int(there.total >= SMALL)
+        return self.allowed if self.allowed is not None else int(memory().total >= SMALL)
 
     def take(self, kind: Kind) -> Sandbox | None:
         """Return a warm sandbox of that kind, for the caller to `adopt`, or to start one as ever."""
@@ -193,8 +190,11 @@ class Pool:
     def _is_wanted(self, kind: Kind) -> bool:
         if self._launches[kind] < LAUNCHES or kind in self._warm or self._starting:
             return False
+        if self.allowed == 0:
+            return False
         there = memory()
-        return self._size(there) > 0 and there.available >= kind.policy.memory + SPARE
+        enough = self.allowed is not None or there.total >= SMALL
+        return enough and there.available >= kind.policy.memory + SPARE
 
     def _started(self, kind: Kind, sandbox: Sandbox, failure: BaseException | None) -> None:
         """Keep it, in place of the oldest if there are too many; in its own thread."""
@@ -206,8 +206,10 @@ class Pool:
             else:
                 self._warm[kind] = _Warm(sandbox, time.monotonic())
             self._starting = None if self._starting is sandbox else self._starting
-            size = self.size
-            while len(self._warm) > size:
+            most = (
+                1 if self.allowed is None else self.allowed
+            )  # there was memory for it, or it were not started
+            while len(self._warm) > most:
                 over.append(self._warm.popitem(last=False)[1].sandbox)
             self._look_later()
             self._leave_later()

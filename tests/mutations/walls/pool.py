@@ -105,7 +105,7 @@ KEPT = (
         "pool-size",
         "Few are kept.",
         POOL,
-        "while len(self._warm) > size:",
+        "while len(self._warm) > most:",
         "while False:",
         _pool("test_few_are_kept"),
     ),

@@ -69,6 +69,7 @@ class Cgroup1Hold:
     def __init__(self, groups: Mapping[str, Path], cpus: float = 0.0) -> None:
         self._groups = groups
         self._cpus = cpus
+        self._killed = False
         self._last = Usage()
         # As text, and once: they are read for each cell's reply.
         memory, pids, cpu = (str(groups.get(key, "/nowhere")) for key in ("memory", "pids", ACCOUNTING))
@@ -106,10 +107,12 @@ class Cgroup1Hold:
         killed: set[int] = set()
         for directory in self.paths():
             group.kill_members(directory, killed)
+        self._killed = True
 
     def release(self) -> None:
         """Kill, count for the last time, and remove the groups."""
-        self.kill()
+        if not self._killed:  # else nothing can have been made since, and what is left falls with its group
+            self.kill()
         self.usage()
         for directory in self.paths():
             group.remove(directory)

@@ -149,16 +149,15 @@ def remove(directory: Path, patience: float = PATIENCE) -> bool:
     deadline = time.monotonic() + patience
     pause = 0.0005
     while True:
-        with contextlib.suppress(FileNotFoundError):
+        try:
+            directory.rmdir()
+        except FileNotFoundError:
+            return True
+        except OSError:  # somebody is in it
             kill_members(directory)
-            try:
-                directory.rmdir()
-            except FileNotFoundError:
-                return True
-            except OSError:
-                if time.monotonic() > deadline:
-                    return False
-                time.sleep(pause)
-                pause = min(pause * 2, 0.05)
-            else:
-                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        else:
+            return True
