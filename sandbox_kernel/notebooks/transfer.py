@@ -38,13 +38,14 @@ MAX_ANSWER: Final = 4 * (PIECE + 4096) // 3
 
 _SCRIPT: Final = Path(__file__).with_name("inside.py").read_bytes()
 _EXPRESSION: Final = (
-    "(lambda b, s, k, m: (s.get(k) or (b.exec(b.bytes(m[0]), s.setdefault(k, {{}})), s[k])[1])"
+    "(lambda b, s, k, m: (s.get(k) or (lambda n: (b.exec(b.bytes(m[0]), n), s.setdefault(k, n))[1])({{}}))"
     '["answer"](m[1], m[2]))'
     '(__import__("builtins"), vars(__import__("IPython").get_ipython()), "_sandbox_{digest}", '
     '__import__("IPython").get_ipython().kernel.get_parent("shell")["buffers"])'
 )
 """Runs a script once in each kernel, in a namespace that is kept beside IPython's own attributes: to compile
-it anew for each piece of a file takes longer than to send the piece."""
+it anew for each piece of a file takes longer than to send the piece. Kept is what has run to its end: an
+interrupt on the way would else leave half of it, for good."""
 _ANSWER: Final = "answer"
 
 Ask: TypeAlias = Callable[[dict[str, Any], Sequence[bytes]], Awaitable[dict[str, Any]]]

@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+import weakref
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -29,6 +30,8 @@ class Face:
         self._home = background()
         self._process = os.getpid()
         self._session = Session(wanted, where, self._home)
+        own = weakref.ref(self)
+        self._session.wanted = lambda: own() is not None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._session}>"

@@ -82,6 +82,8 @@ class Session:
         """Why there is no kernel any more; None while there is one, and before the first."""
         self.alive = False
         """Whether somebody has to close it: it was started, or is about to be."""
+        self.wanted: Callable[[], bool] = lambda: True
+        """Whether there is still somebody who could close it."""
         self._closed = False
         self._call: Call | None = None
         self._crossing: asyncio.Event | None = None
@@ -195,6 +197,10 @@ class Session:
             raise SessionError("This sandbox is closed; make another.")
         if self._client is None and self._ended is None:
             self._client = await self._begun()
+            if not self.wanted():  # its owner was dropped before there was anything to be closed
+                self._closed = True
+                await self._let_go()
+                self._gone()
         if self._client is not None and (death := await self._client.death()):
             await self._end(Ending.from_kind(death.kind, death.sentence))
         return self._client

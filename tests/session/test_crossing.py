@@ -10,7 +10,9 @@ import pytest
 
 from sandbox_kernel import Sandbox
 from sandbox_kernel.errors import TransferError
+from sandbox_kernel.notebooks.transfer import FarSide
 from sandbox_kernel.session import Outcome
+from sandbox_kernel.session.crossing import Crossing
 
 
 def test_values(shared: Sandbox) -> None:
@@ -40,6 +42,28 @@ def test_in_pieces(shared: Sandbox) -> None:
     shared.put("data", data)
     assert shared.get("data") == data
     assert shared.get("vars(get_ipython())['_sandbox_values']") == {}
+
+
+INTERRUPTED = b"""
+import base64, builtins
+if not hasattr(builtins, "tried"):
+    builtins.tried = True
+    raise KeyboardInterrupt
+def answer(request, data):
+    return base64.b64encode(b'{"done": true}' + bytes([10])).decode()
+"""
+
+
+def test_an_interrupt_leaves_no_half_of_a_script(shared: Sandbox) -> None:
+    """A first transfer that is cancelled while its script begins does not spoil those that follow."""
+
+    async def twice(crossing: Crossing) -> tuple[dict[str, object], bytes]:
+        far = FarSide(crossing._far._ask, INTERRUPTED)
+        with pytest.raises(TransferError, match="KeyboardInterrupt"):
+            await far.do("x")
+        return await far.do("x")
+
+    assert shared._home.submit(shared._session.cross(twice)).result(30) == ({"done": True}, b"")
 
 
 def test_nothing_is_seen_of_it(shared: Sandbox) -> None:

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,25 @@ def test_forgotten(shared: Sandbox) -> None:
         forgotten.clear()
     gc.collect()
     assert wall.ended.result(30)
+
+
+def test_forgotten_before_it_began(no_leftovers: Census) -> None:
+    """One whose start nobody waits for any more, and that nobody has, is ended as soon as it has started."""
+    sandbox = Sandbox(memory="256m")
+    home, session = sandbox._home, sandbox._session
+    home.submit(session._lock.acquire()).result(30)  # as when its thread is busy
+    started = home.submit(session.start())
+    while not session._tasks:
+        time.sleep(0.01)
+    (starting,) = session._tasks
+    ended: Future[None] = Future()
+    home._running().call_soon_threadsafe(starting.add_done_callback, lambda _: ended.set_result(None))
+    started.cancel()
+    del sandbox
+    gc.collect()
+    home._running().call_soon_threadsafe(session._lock.release)
+    ended.result(60)
+    assert (repr(session), session.alive) == ("closed", False)
 
 
 def test_never_started(shared: Sandbox) -> None:

@@ -84,6 +84,14 @@ MUTATIONS = (
         _values("test_bits_that_become_objects[copies]"),
     ),
     Mutation(
+        "session-unowned",
+        "A sandbox that nobody has any more when it has started is ended.",
+        f"{_SESSION}/session.py",
+        "            if not self.wanted():",
+        "            if False:",
+        within("session/test_processes.py", "test_forgotten_before_it_began"),
+    ),
+    Mutation(
         "session-places",
         "An update of what was shown ten thousand times does not keep all sandboxes waiting.",
         f"{_SESSION}/recorder.py",
