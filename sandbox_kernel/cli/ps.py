@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import click
@@ -15,10 +17,15 @@ from sandbox_kernel.cli.escape import plain
 from sandbox_kernel.host.registry import Running, list_running
 from sandbox_kernel.policy import format_size
 
-_TITLES: Final = ("id", "running for", "engine", "memory limit", "pid", "directory")
+_TITLES: Final = ("id", "running for", "engine", "memory limit", "started by", "directory")
 _GAP: Final = "  "
 _LEAST: Final = 20
 """Columns that a directory has at least, however narrow the terminal is."""
+
+_MOST: Final = 20
+"""Columns of the name of what has started it."""
+_NOTEBOOKS: Final = (".ipynb", ".py")
+_PYTHON: Final = re.compile(r"python[0-9.]*")
 
 
 @click.command("ps", short_help="List running sandboxes.")
@@ -26,7 +33,8 @@ _LEAST: Final = 20
 def command(*, as_json: bool) -> int:
     """List the sandboxes that run on this machine for this user.
 
-    Directories are shortened where a terminal is too narrow for them; a file or pipe has them whole.
+    Each is listed with the notebook or program that has started it, and the process id of that. Directories
+    are shortened where a terminal is too narrow for them; a file or pipe has them whole.
     """
     running = list_running()
     if as_json:
@@ -57,10 +65,35 @@ def _row(entry: Running) -> tuple[str, ...]:
         _age(time.time() - entry.started),
         entry.engine,
         format_size(entry.memory),
-        str(entry.pid or "-"),
+        f"{starter(_words(entry.host_pid))} ({entry.host_pid})",
         entry.directory,
     )
     return tuple(map(plain, cells))
+
+
+def _words(pid: int) -> list[str]:
+    """Return a command's name and arguments, as far as this user may see them."""
+    try:
+        with Path(f"/proc/{pid}/cmdline").open("rb") as file:
+            return [os.fsdecode(word) for word in file.read(4096).split(b"\0") if word]
+    except OSError:
+        return []
+
+
+def starter(words: Sequence[str]) -> str:
+    """Return what somebody knows a command by: the notebook that it runs, or the program's name.
+
+    Nothing else of its arguments, for there may be a token among them.
+    """
+    program, *rest = words or ["?"]
+    if _PYTHON.fullmatch(PurePosixPath(program).name) and rest:
+        rest = rest[1:] if rest[0] == "-m" else rest
+        program, *rest = rest if rest and not rest[0].startswith("-") else [program]
+    notebook = next(
+        (word for word in rest if word.endswith(_NOTEBOOKS) and not word.startswith("-")), program
+    )
+    name = PurePosixPath(notebook).name or "?"
+    return name if len(name) <= _MOST else f"{name[: _MOST - 1]}…"
 
 
 def _short(directory: str, room: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from sandbox_kernel.cli.ps import shortened
+from sandbox_kernel.cli.ps import shortened, starter
 from sandbox_kernel.host import registry
 from sandbox_kernel.host.front import Front
 from tests.cli.conftest import PROGRAM, Run, on_terminal
@@ -27,7 +27,8 @@ def test_ps_and_stop(
     listed = json.loads(sandbox_kernel("ps", "--json").stdout)
     [mine] = [entry for entry in listed if entry["directory"] == str(Path.cwd())]
     assert mine["engine"] == "bubblewrap"
-    assert mine["id"] in sandbox_kernel("ps").stdout
+    [line] = [line for line in sandbox_kernel("ps").stdout.splitlines() if mine["id"] in line]
+    assert f"  a.ipynb ({program.pid})  " in line
     stopped = sandbox_kernel("stop", mine["id"])
     assert stopped.returncode == 0
     assert mine["id"] in stopped.stdout
@@ -67,6 +68,26 @@ def test_directories_are_shortened(directory: str, room: int, shown: str) -> Non
     """A path that does not fit loses its middle, then its beginning; its end is what tells folders apart."""
     assert len(shown) <= room
     assert shortened(directory, room, "/home/me") == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["/venv/bin/python", "/venv/bin/sandbox-kernel", "run", "/srv/a.ipynb"], "a.ipynb"),
+        (["/venv/bin/python3.12", "-m", "jupyter", "lab", "--token=SECRET"], "jupyter"),
+        (["/venv/bin/python", "-c", "import x; x.run('SECRET.py')"], "python"),
+        (["/venv/bin/python", "-X", "dev", "grade.py"], "python"),
+        (["/usr/bin/papermill", "-p", "token", "SECRET", "in.ipynb", "out.ipynb"], "in.ipynb"),
+        (["python", "work.py"], "work.py"),
+        (["jupyter-lab", "--notebook=SECRET.ipynb"], "jupyter-lab"),
+        (["x" * 30], "x" * 19 + "…"),
+        (["/"], "?"),
+        ([], "?"),
+    ],
+)
+def test_what_started_it(words: list[str], shown: str) -> None:
+    """A sandbox is known by the notebook that is run in it, or by the program; nobody's token is told."""
+    assert starter(words) == shown
 
 
 def test_no_home() -> None:
