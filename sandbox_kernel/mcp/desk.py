@@ -24,6 +24,8 @@ class Desk:
     def __init__(self, sandbox: AsyncSandbox) -> None:
         self._sandbox = sandbox
         self._turn = asyncio.Lock()
+        self._untold: str | None = None
+        """Why an earlier sandbox ended, as long as no call has got another one: that may have failed."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[tuple[AsyncSandbox, Page]]:
@@ -35,8 +37,11 @@ class Desk:
             page = Page()
             await self._sandbox.start()
             if why := self._sandbox.ended:
+                self._untold = why
                 await self._sandbox.reset()
-                page.note(FRESH.format(why=why))
+            if self._untold:
+                page.note(FRESH.format(why=self._untold))
+                self._untold = None
             yield self._sandbox, page
             if self._sandbox.ended:
                 page.note(NEXT)
@@ -47,6 +52,7 @@ class Desk:
         :raises SandboxError: it did not come up.
         """
         await self._sandbox.reset()
+        self._untold = None
 
     async def close(self) -> None:
         """End the sandbox. Idempotent."""

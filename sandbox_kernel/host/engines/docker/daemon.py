@@ -5,6 +5,7 @@ be made on a server's event loop.
 """
 
 import contextlib
+import json
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -315,11 +316,17 @@ def _line(raw: Any) -> Line:
 
 
 def _innermost(error: BaseException) -> str:
-    """Return what was at the bottom of a chain of wrapped errors: "No such file or directory"."""
+    """Return what was at the bottom of a chain of wrapped errors: "No such file or directory".
+
+    Where that is about the answer's form, something answers, and it is no daemon of this kind.
+    """
     seen: set[int] = set()
     here: BaseException = error
     while id(here) not in seen:
         seen.add(id(here))
-        nested = [here.__cause__, here.__context__, getattr(here, "reason", None), *here.args]
+        context = None if here.__suppress_context__ else here.__context__
+        nested = [here.__cause__, context, getattr(here, "reason", None), *here.args]
         here = next((each for each in nested if isinstance(each, BaseException)), here)
+    if isinstance(here, json.JSONDecodeError | LookupError | TypeError):
+        return "what answers there is something else"
     return str(getattr(here, "strerror", None) or here).strip().rstrip(".")
