@@ -226,7 +226,7 @@ async def _try(report: Report) -> None:
 def show(report: Report) -> None:
     """Print a report for people."""
     console = Console(markup=False, highlight=False)
-    say = partial(console.print, soft_wrap=True)
+    say = partial(console.print, soft_wrap=not console.is_terminal)  # a pipe has whole lines
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     console.print(Text(versions, style="dim"))
     say(Text(plain(f"Engine: {report.engine or 'none'}. {report.reason}")))
@@ -263,7 +263,7 @@ def _print_machine(report: Report, console: Console) -> None:
     if report.grade:
         console.print(Text(f"Grade of the wall that this policy gets: {report.grade}", style="bold"))
     console.print(table)
-    say = partial(console.print, soft_wrap=True)
+    say = partial(console.print, soft_wrap=not console.is_terminal)  # a pipe has whole lines
     for wall in report.walls:
         name = f"{wall.engine} {wall.runtime}".strip()
         for line in wall.weak:

@@ -9,6 +9,7 @@ import asyncio
 import binascii
 import errno
 import inspect
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -245,8 +246,14 @@ def _refuse_others(server: MCPServer, name: str) -> None:
     registered.parameters["additionalProperties"] = False
 
 
+def log_plainly() -> None:
+    """Have warnings be a line each: clients show them in a log, and the SDK would wrap them in a table."""
+    logging.basicConfig(level=logging.WARNING, format="sandbox-kernel: %(message)s")
+
+
 async def serve(sandbox: AsyncSandbox, told: str) -> None:
     """Serve one session over standard input and output, until its client ends it or a signal does."""
+    log_plainly()
     desk = Desk(sandbox)
     loop = asyncio.get_running_loop()
     leaving: list[asyncio.Task[None]] = []

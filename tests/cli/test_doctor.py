@@ -1,6 +1,7 @@
 """`sandbox-kernel doctor`."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox_kernel.cli import examination
 from sandbox_kernel.cli.app import run_command
 from tests.cli.conftest import Run
 
@@ -179,3 +181,22 @@ def test_more_than_any_machine_has(size: str, words: str, capsys: pytest.Capture
     assert run_command(["doctor", size]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_long_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], terminal: bool
+) -> None:
+    """A terminal gets lines that end between words; a pipe has a line for each thing that is said."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
+    examination.show(examination.Report(policy={f"setting{n}": "value" for n in range(20)}))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+    [first] = [number for number, line in enumerate(lines) if line.startswith("Policy of kernels")]
+    if terminal:
+        assert max(map(len, lines)) <= 80
+        assert lines[first].endswith("value, ")
+    else:
+        assert lines[first].endswith("setting19 value")

@@ -4,6 +4,7 @@ import base64
 import json
 import signal
 import subprocess
+import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -217,3 +218,22 @@ def test_the_end(no_leftovers: Census, ending: str) -> None:
         assert server.wait(60) == {"SIGKILL": -9, "SIGTERM": 143, "end of input": 0}[ending]
         assert server.stdout.read() == ""
     assert no_leftovers.settle() == set()
+
+
+WARNING = """
+import logging
+from sandbox_kernel.mcp.desk import Desk
+from sandbox_kernel.mcp.server import log_plainly, make_server
+from sandbox_kernel.session import AsyncSandbox
+log_plainly()
+make_server(Desk(AsyncSandbox()), "")
+logging.getLogger("traitlets").warning("word " * 50 + "end")
+"""
+
+
+def test_warnings_are_lines() -> None:
+    """A client's log gets each warning as one line, however long it is, and nothing between its words."""
+    done = subprocess.run(
+        [sys.executable, "-c", WARNING], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("", f"sandbox-kernel: {'word ' * 50}end\n")
