@@ -18,6 +18,8 @@ from sandbox_kernel.policy import format_seconds
 
 MAX_ROWS: Final = 30
 """Runs that the table at the end has; the reports have all."""
+THE_SAME: Final = "the same"
+"""In place of the sentence of the row above: what is wrong with a folder is wrong for all in it."""
 SHOWN: Final = 16
 """Running notebooks with a line of their own on a terminal."""
 
@@ -146,9 +148,12 @@ def _table(records: list[Record]) -> Table:
     table.add_column("notebook", overflow="fold")
     table.add_column("time", justify="right")
     table.add_column("", overflow="fold")
+    before = None
     for record in records:
         _, style = _MARKS.get(record.status, _OTHER_MARK)
-        cells = (record.job.name, f"{record.duration:.1f} s", record.sentence)
+        said = THE_SAME if record.sentence == before else record.sentence
+        before = record.sentence
+        cells = (record.job.name, f"{record.duration:.1f} s", said)
         table.add_row(Text(str(record.status), style=style), *(Text(_clean(cell)) for cell in cells))
     return table
 

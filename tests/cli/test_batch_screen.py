@@ -97,3 +97,13 @@ def test_a_reader_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(sent, "write", broken)
     show(made)
+
+
+def test_one_reason_for_many() -> None:
+    """What a row has in common with the one above it is not said again."""
+    made, sent = screen(terminal=False)
+    sentences = {"a.ipynb": "no folder", "b.ipynb": "no folder", "c.ipynb": "no file", "d.ipynb": "no folder"}
+    refused = tuple(record(Left.REFUSED, said, job=job(name)) for name, said in sentences.items())
+    made.summarise(Summary(records=refused, started=BEGUN, duration=2.0, at_once=1), None)
+    rows = [line for line in sent.getvalue().splitlines() if ".ipynb" in line]
+    assert [row.split(" s ")[1].strip() for row in rows] == ["no folder", "the same", "no file", "no folder"]
