@@ -277,6 +277,14 @@ MUTATIONS = (
         _checks("test_suite", "test_refusals"),
     ),
     Mutation(
+        "checks-daemons-come-back",
+        "A daemon that is restarted in mid-class costs a pause, and nobody a result whose turn it is.",
+        f"{_CHECKS}/many.py",
+        "pauses = AWAY if results else ()",
+        "pauses = ()",
+        _checks("test_containers", "test_a_daemon_that_is_restarted"),
+    ),
+    Mutation(
         "checks-tall-pictures",
         "A picture of millions of rows is not looked at, as that would take minutes.",
         PICTURE,

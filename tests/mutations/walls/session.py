@@ -156,6 +156,22 @@ MUTATIONS = (
         within("session/test_settings.py", "test_nothing_is_shared_unless_it_is_named"),
     ),
     Mutation(
+        "session-stays-in-a-container",
+        "A sandbox that is in a container is not somewhere else after a reset, for want of a daemon.",
+        f"{_SESSION}/session.py",
+        'in ("docker", "podman"):',
+        "in ():",
+        within("session/test_container.py", "test_another_engine_is_another_python"),
+    ),
+    Mutation(
+        "session-losses-told",
+        "A model hears that its variables are gone, also when no fresh sandbox was to be had at once.",
+        "sandbox_kernel/mcp/desk.py",
+        "                self._untold = why\n",
+        "                pass\n",
+        within("mcp/test_container.py", "test_a_loss_is_told_once_it_is_made_good"),
+    ),
+    Mutation(
         "session-outputs-kept",
         "What a result holds has an end.",
         f"{_SESSION}/recorder.py",
