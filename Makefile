@@ -4,7 +4,7 @@
 #   make test    all tests          make lint    style and types          make clean    undo it all
 
 .DEFAULT_GOAL := run
-.PHONY: run lab test lint clean system
+.PHONY: run lab test lint clean system environment engines
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,12 +20,16 @@ lab: system .venv/ready-lab
 	$(BIN)/jupyter lab --notebook-dir=examples/notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 # Three workers on two cores: a test waits for a third of its time, for a kernel's end or for a deadline.
-# Without the container engines, where they may not be installed, the tests of them are skipped.
-test: system .venv/ready-dev
+test: system .venv/ready-dev engines
 	@.ci/need chromium
+	$(BIN)/python -m tests $(PYTEST_OPTIONS)
+
+# Without the container engines, where they may not be installed, the tests of them are skipped.
+engines: .venv/ready-dev
 	-@.ci/need dockerd podman runc runsc mmdebstrap
 	@$(BIN)/python -m tests.daemons
-	$(BIN)/python -m tests $(PYTEST_OPTIONS)
+
+environment: .venv/ready-dev
 
 lint: .venv/ready-dev
 	$(BIN)/ruff check
