@@ -14,12 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES
+
 pytest_plugins = ["tests.daemons.plugin", "tests.installed", "tests.leftovers", "tests.ordinary_user"]
 
 REPOSITORY = Path(__file__).parents[1]
 NO_DAEMON = "unix:///nowhere/docker.sock"
 """Tests bring up daemons of their own: "auto" must not find the one that somebody works with."""
 LONGEST = {"peers", "ordinary"}
+FORKED = {"batches", "checks", "conformance", "mcp", "notebooks", "provisioner", "session"}
+"""Parts that are not about how a kernel starts, and start hundreds: all are forked, from a template that
+stays for the session. As for users each test would make a template of its own, and wait until it goes."""
 _SETTINGS = ("SANDBOX_KERNEL_", "JUPYTER_DEFAULT_PROVISIONER_NAME")
 
 
@@ -46,14 +51,19 @@ def no_warm_sandboxes() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def forked_or_started() -> Iterator[None]:
-    """FORK=1 has every kernel forked that can be, FORK=0 none; else it is as for users."""
+@pytest.fixture(scope="module", autouse=True)
+def forked_or_started(request: pytest.FixtureRequest) -> Iterator[None]:
+    """FORK=1 has every kernel forked that can be, FORK=0 none; else it is as FORKED says, or as for users."""
+    fork = os.environ.get("FORK") or ("1" if part_of(request.path) in FORKED else "")
+    templates = "sandbox_kernel.host.engines.bubblewrap.template.templates"
     with pytest.MonkeyPatch.context() as patch:
-        if fork := os.environ.get("FORK"):
-            templates = "sandbox_kernel.host.engines.bubblewrap.template.templates"
+        if fork:
             patch.setattr(f"{templates}.LAUNCHES", 1 if fork == "1" else 1 << 62)
             patch.setattr(f"{templates}.WAIT", 60.0)
+        if fork == "1":
+            patch.setattr(f"{templates}.UNUSED", 600.0)
+        else:
+            TEMPLATES.rest()
         yield
 
 
@@ -97,7 +107,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def takes_minutes(item: pytest.Item) -> bool:
-    return item.path.relative_to(REPOSITORY / "tests").parts[0] in LONGEST
+    return part_of(item.path) in LONGEST
+
+
+def part_of(path: Path) -> str:
+    """Return the folder of tests that a file is in."""
+    return path.relative_to(REPOSITORY / "tests").parts[0]
 
 
 @pytest.fixture(scope="session")

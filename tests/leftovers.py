@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox_kernel.host.engines.bubblewrap.template import TEMPLATES
+
 PR_SET_CHILD_SUBREAPER = 36
 OURS = "sandbox-kernel"
 DAEMONS = f"{OURS}-test"
@@ -110,7 +112,10 @@ def _family() -> dict[int, tuple[str, int, str]]:
 
 
 def _processes() -> Iterator[str]:
+    forked_from = _templates()
     for pid, (state, _, started) in _family().items():
+        if pid in forked_from:
+            continue
         try:
             command = (
                 Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")[:200].decode(errors="replace")
@@ -119,6 +124,11 @@ def _processes() -> Iterator[str]:
             continue
         if state != "Z" and not any(part in command for part in NOT_OURS):
             yield f"process {pid} (started {started}): {command}"
+
+
+def _templates() -> set[int]:
+    """Return what a whole session's kernels are forked from: no test leaves it, whichever had it started."""
+    return {template.pid for slot in [*TEMPLATES._slots.values()] if (template := slot.template)}
 
 
 def _end(left: set[str]) -> None:
