@@ -36,6 +36,9 @@ ROOM: Final = 90 << 10
 MAX_ANSWER: Final = 4 * (PIECE + 4096) // 3
 """Characters of an answer: a piece, and the line before it."""
 
+MAX_SIZE: Final = 2**63 - 1
+"""Bytes of a file, as systems count them: one of four thousand digits cannot even be written out."""
+
 _SCRIPT: Final = Path(__file__).with_name("inside.py").read_bytes()
 _EXPRESSION: Final = (
     "(lambda b, s, k, m: (s.get(k) or (lambda n: (b.exec(b.bytes(m[0]), n), s.setdefault(k, n))[1])({{}}))"
@@ -212,14 +215,14 @@ def _raise(shown: dict[str, Any]) -> str:
 
 def _entry(entry: object) -> Entry:
     match entry:
-        case [str(name), str(kind), int(size)] if size >= 0:
+        case [str(name), str(kind), int(size)] if 0 <= size <= MAX_SIZE:
             return Entry(name, kind, size)
     raise TransferError("The kernel answered nonsense about a folder.")
 
 
 def _number(said: dict[str, Any], name: str) -> int:
     number = said.get(name)
-    if not isinstance(number, int) or number < 0:
+    if not isinstance(number, int) or not 0 <= number <= MAX_SIZE:
         raise TransferError("The kernel answered nonsense about a file.")
     return number
 

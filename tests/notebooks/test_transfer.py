@@ -189,7 +189,19 @@ async def test_more_than_was_announced() -> None:
 
 @pytest.mark.parametrize(
     "entries",
-    [None, [1], [["a", "file"]], [["a", "file", "1"]], [["a", "file", -1]], [[1, "file", 1]], [{}], "abc"],
+    [
+        *(
+            None,
+            [1],
+            [["a", "file"]],
+            [["a", "file", "1"]],
+            [["a", "file", -1]],
+            [[1, "file", 1]],
+            [{}],
+            "abc",
+        ),
+        pytest.param([["a", "file", 10**4000]], id="endless"),
+    ],
 )
 async def test_a_listing_that_is_none(entries: object) -> None:
     """A listing is entries of three, or refused."""

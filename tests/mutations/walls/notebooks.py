@@ -41,6 +41,14 @@ MUTATIONS = (
         within("notebooks/test_run.py", "test_cell_that_swallows_interrupts"),
     ),
     Mutation(
+        "notebook-endless-size",
+        "A size of four thousand digits does not end a run that collects artifacts.",
+        f"{_NOTEBOOKS}/transfer.py",
+        "int(size)] if 0 <= size <= MAX_SIZE:",
+        "int(size)] if 0 <= size:",
+        within("notebooks/test_transfer.py", "test_a_listing_that_is_none[endless]"),
+    ),
+    Mutation(
         "notebook-places",
         "An update of what was shown ten thousand times does not keep all runs waiting.",
         CLIENT,
