@@ -43,6 +43,10 @@ whoever has closed all notebooks wants nothing to stay."""
 MAX_KINDS: Final = 64
 """Kinds of launches that are remembered: notebooks' folders times kernelspecs, for people."""
 
+BREATH: Final = 0.06
+"""Seconds from a launch to the start of the next of its kind: who has just been served has something to run,
+and would wait for the processors that the start takes. Few starts are shorter."""
+
 LAUNCHES: Final = 2
 """So many launches of a kind make another one likely: a script that runs one notebook pays nothing."""
 
@@ -121,6 +125,8 @@ class Pool:
         self._warm: OrderedDict[Kind, _Warm] = OrderedDict()
         self._launches: OrderedDict[Kind, int] = OrderedDict()
         self._starting: Sandbox | None = None
+        self._meant: threading.Timer | None = None
+        """Starts the next one in a moment."""
         self._owned: set[Sandbox] = set()
         self._timer: threading.Timer | None = None
         self._leaving: threading.Timer | None = None
@@ -156,7 +162,8 @@ class Pool:
             self._leave_later()
 
     def _leave_later(self) -> None:
-        if not self._owned and (self._warm or self._starting) and self._leaving is None:
+        kept = self._warm or self._starting or self._meant
+        if not self._owned and kept and self._leaving is None:
             self._leaving = _later(UNUSED, self._drop_unused)
 
     def _drop_unused(self) -> None:
@@ -171,7 +178,9 @@ class Pool:
         all_ = [warm.sandbox for warm in self._warm.values()]
         if self._starting:
             all_.append(self._starting)
-        self._warm, self._starting = OrderedDict(), None
+        if self._meant:
+            self._meant.cancel()
+        self._warm, self._starting, self._meant = OrderedDict(), None, None
         return all_
 
     def launched(self, engine: Engine, kind: Kind, launch: Launch) -> None:
@@ -184,11 +193,19 @@ class Pool:
                 return
             # With the variables of its kind: the process's own may be another launch's by the time it starts.
             fresh = replace(launch, name=token_hex(8), env=dict(kind.variables))
-            sandbox = self._starting = Sandbox(kind.policy, fresh, engine, None)
+            self._meant = _later(BREATH, lambda: self._start(engine, kind, fresh))
+
+    def _start(self, engine: Engine, kind: Kind, launch: Launch) -> None:
+        """Start what was meant to be, unless the pool was drained meanwhile; in the timer's thread."""
+        with self._lock:
+            if self._meant is not threading.current_thread():
+                return
+            self._meant = None
+            sandbox = self._starting = Sandbox(kind.policy, launch, engine, None)
         sandbox.start().add_done_callback(lambda done: self._started(kind, sandbox, done.exception()))
 
     def _is_wanted(self, kind: Kind) -> bool:
-        if self._launches[kind] < LAUNCHES or kind in self._warm or self._starting:
+        if self._launches[kind] < LAUNCHES or kind in self._warm or self._starting or self._meant:
             return False
         if self.allowed == 0:
             return False
@@ -249,7 +266,7 @@ class Pool:
         """In a forked child: they are the parent's."""
         self._lock = threading.Lock()  # some thread of the parent may hold the old one
         self._warm, self._launches = OrderedDict(), OrderedDict()
-        self._starting, self._owned, self._timer, self._leaving = None, set(), None, None
+        self._starting, self._meant, self._owned, self._timer, self._leaving = None, None, set(), None, None
 
 
 def _later(seconds: float, call: Callable[[], None]) -> threading.Timer | None:

@@ -64,9 +64,22 @@ def warmed(pool, directory, policy=None):
 def settled(pool):
     """Wait for the pool to have started what it is starting."""
     moment = threading.Event()
-    while pool._starting:
+    while pool._starting or pool._meant:
         moment.wait(0.01)
     return next((warm.sandbox for warm in pool._warm.values()), None)
+
+
+def test_what_was_meant_to_be_started_is_not_once_the_pool_is_drained(pool, directory):
+    """Whoever has just been served has a moment for itself first; by its end nobody may want another."""
+    same = kind(directory)
+    for _ in range(2):
+        pool.launched(MemoryEngine(), same, launch(directory))
+    meant = pool._meant
+    pool.drain()
+    assert meant
+    meant.join(PATIENCE)
+    pool._start(MemoryEngine(), same, launch(directory))  # as a timer does whose time had come meanwhile
+    assert (pool._meant, pool._starting, len(pool._warm)) == (None, None, 0)
 
 
 def printed(front, code):
