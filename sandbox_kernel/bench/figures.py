@@ -99,7 +99,7 @@ GROUPS: Final = {
             *("pool", "start out of the pool"),
             _one("pool_start", "start, out of the pool"),
             *(12, 1, 120),
-            {"times": 1, "refill": 3.0},
+            {"times": 1, "refill": 4.0},
             {"refill": 1.5},
             alone=True,
             pool="on",

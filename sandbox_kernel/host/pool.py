@@ -154,6 +154,9 @@ class Pool:
         """Note that somebody has this sandbox: while it lives, others like it may be wanted."""
         with self._lock:
             self._owned.add(sandbox)
+            if self._leaving:  # it counts from the end of the last one
+                self._leaving.cancel()
+                self._leaving = None
         sandbox.ended.add_done_callback(lambda _: self._left(sandbox))
 
     def _left(self, sandbox: Sandbox) -> None:

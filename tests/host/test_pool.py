@@ -246,6 +246,21 @@ def test_it_goes_after_the_last_owner(pool, directory, monkeypatch):
     assert not pool._warm
 
 
+def test_the_time_without_owners_counts_from_the_last_one(pool, directory):
+    """It would else end a moment after the second notebook has, because the first had long before."""
+    owners = [Sandbox(Policy(), launch(directory), MemoryEngine(), None) for _ in range(2)]
+    for owner in owners:
+        owner.start().result(PATIENCE)
+    pool.owned(owners[0])
+    warmed(pool, directory)
+    owners[0].close()
+    assert pool._leaving is not None
+    pool.owned(owners[1])
+    assert pool._leaving is None
+    owners[1].close()
+    assert pool._leaving is not None
+
+
 def test_few_are_kept(pool, directory, tmp_path):
     """A new kind takes the place of the oldest."""
     _, first = warmed(pool, directory)
