@@ -24,10 +24,10 @@ Examples:
   sandbox-kernel mcp --memory 2g --cell-timeout 5m --directory ~/data
 
 \b
-Needs the SDK of the protocol: pip install 'sandbox-kernel[mcp]'
+Needs the SDK of the protocol: pip install '/path/to/the/checkout[mcp]'
 """
 
-MISSING = "`sandbox-kernel mcp` needs the SDK of the protocol: pip install 'sandbox-kernel[mcp]'"
+MISSING = "`sandbox-kernel mcp` needs the SDK of the protocol: pip install '/path/to/the/checkout[mcp]'"
 
 
 @click.command("mcp", help=HELP, short_help="Serve a sandbox to language models (MCP).")
@@ -45,13 +45,9 @@ def command(ctx: click.Context, *, directory: Path | None) -> None:
     if directory is None and settings.get("workspace", "none") != "none":
         raise click.UsageError("--workspace says how a folder is shared, and none is; add --directory DIR.")
     policy = policy_options.to_environment(settings)
-    try:
-        with for_notebooks():
-            from sandbox_kernel.mcp.server import instructions, serve
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
-            raise
-        raise click.ClickException(MISSING) from error
+    with for_notebooks():
+        _require_sdk()
+        from sandbox_kernel.mcp.server import instructions, serve
 
     import asyncio
 
@@ -63,6 +59,17 @@ def command(ctx: click.Context, *, directory: Path | None) -> None:
         sandbox = AsyncSandbox(policy, directory=directory)
     shared = "" if directory is None or policy.workspace == "none" else _shared(directory, policy.workspace)
     asyncio.run(serve(sandbox, instructions(_limits(policy.describe()), shared)))
+
+
+def _require_sdk() -> None:
+    """Import the SDK by itself: whatever it does not find is the extra's, and no bug of ours.
+
+    :raises click.ClickException: it is not there, or not all of it.
+    """
+    try:
+        import mcp.server.mcpserver  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise click.ClickException(MISSING) from error
 
 
 def _shared(directory: Path, mode: str) -> str:
