@@ -7,9 +7,10 @@ An ordinary Jupyter client: it asks for a kernel by name, runs code on it cell b
 out values. What it gets back was chosen by code that may be hostile: it is bounded, checked, and
 never turned into objects by pickle.
 
-`execution` has what a call returns, `settings` what a sandbox is asked for, `kernel` how ours is
-found, `recorder` what becomes of messages, `session` the work itself (asynchronous, in the one
-thread of `background`), `sandbox` and `asynchronous` the two faces that it is offered with.
+`execution` has what a call returns, `brief` how that looks at a prompt, `settings` what a sandbox is
+asked for, `kernel` how ours is found, `recorder` what becomes of messages, `session` the work itself
+(asynchronous, in the one thread of `background`), `sandbox` and `asynchronous` the two faces that it is
+offered with.
 """
 
 from sandbox_kernel.notebooks import Outcome

@@ -3,11 +3,12 @@
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, NamedTuple
 
 from sandbox_kernel.errors import CodeFailedError
 from sandbox_kernel.notebooks import Outcome
+from sandbox_kernel.session.brief import Size, described, forms
 
 Kind = Literal["stdout", "stderr", "display", "value"]
 
@@ -26,6 +27,9 @@ class Image(NamedTuple):
     mime: str
     data: bytes
 
+    def __repr__(self) -> str:
+        return described(self, {"mime": self.mime, "data": Size(len(self.data))})
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -37,6 +41,9 @@ class Output:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     display_id: str | None = None
     """Its name, if it has one: a later output of the same name stands in its place."""
+
+    def __repr__(self) -> str:
+        return described(self, {"kind": self.kind, "data": forms(self.data), "display_id": self.display_id})
 
     @property
     def text(self) -> str:
@@ -78,6 +85,9 @@ class CodeError:
     raw: tuple[str, ...]
     """The traceback's parts as they came, with a terminal's colours."""
 
+    def __repr__(self) -> str:
+        return described(self, {"name": self.name, "message": self.message})
+
     @classmethod
     def of(cls, name: str, message: str, raw: tuple[str, ...]) -> "CodeError":
         """Return the error with a traceback that is safe to print."""
@@ -112,6 +122,12 @@ class Execution:
     """From handing the code over to the end of its last output."""
     count: int | None = None
     """The kernel's number for it, as in `In [7]`; None if it was not run."""
+
+    def __repr__(self) -> str:
+        """Return what it came to; `outputs` has the same once more, in its order."""
+        left_out = {"outputs"}
+        told = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in left_out}
+        return described(self, {**told, "data": forms(self.data)})
 
     @property
     def ok(self) -> bool:
