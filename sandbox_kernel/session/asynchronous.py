@@ -58,7 +58,7 @@ class AsyncSandbox(Face):
         self,
         code: str,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 -- the code's deadline, not the waiting's
+        timeout: float | str | None = None,  # noqa: ASYNC109 -- the code's deadline, not the waiting's
         on_output: Callable[[Output], Awaitable[object] | object] | None = None,
     ) -> Execution:
         """Run code, and return what became of it; see `Sandbox.run`.

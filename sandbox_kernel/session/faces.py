@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from sandbox_kernel.errors import SessionError
 from sandbox_kernel.policy import Policy
+from sandbox_kernel.policy.units import UnusableError, parse_seconds
 from sandbox_kernel.session.background import background
 from sandbox_kernel.session.session import Session
 from sandbox_kernel.session.settings import settings_for
@@ -95,11 +96,12 @@ def checked_code(code: str) -> str:
     return code
 
 
-def checked_timeout(seconds: float | None) -> float | None:
-    """Return a call's deadline.
+def checked_timeout(timeout: float | str | None) -> float | None:
+    """Return a call's deadline in seconds; texts are read as the policy's deadlines are: "90s", "none".
 
     :raises SessionError: it is none.
     """
+    seconds = _seconds(timeout) if isinstance(timeout, str) else timeout
     if seconds is None or (
         isinstance(seconds, int | float)
         and not isinstance(seconds, bool)
@@ -107,4 +109,13 @@ def checked_timeout(seconds: float | None) -> float | None:
         and seconds > 0
     ):
         return seconds
-    raise SessionError(f"timeout={seconds!r:.80} is not a number of seconds above 0; None is no deadline.")
+    raise SessionError(f"timeout={timeout!r:.80} is not a number of seconds above 0; None is no deadline.")
+
+
+def _seconds(text: str) -> float | None:
+    if text.strip().lower() == "none":
+        return None
+    try:
+        return parse_seconds(text)
+    except UnusableError as error:
+        raise SessionError(f"timeout={text!r:.80} {error}.") from None

@@ -61,13 +61,14 @@ class Sandbox(Face):
         self,
         code: str,
         *,
-        timeout: float | None = None,
+        timeout: float | str | None = None,
         on_output: Callable[[Output], object] | None = None,
     ) -> Execution:
         """Run code, and return what became of it: its errors are in there, and raise nothing here.
 
-        :param timeout: seconds until the code is interrupted; of this and the policy's `cell_timeout` the
-            shorter one counts. Its state is kept if it reacts, else the sandbox is ended.
+        :param timeout: seconds until the code is interrupted, or a text such as "90s"; of this and the
+            policy's `cell_timeout` the shorter one counts. Its state is kept if it reacts, else the sandbox
+            is ended.
         :param on_output: called in this thread with each output as it comes; what it raises stops the code.
         :raises SandboxError: the sandbox did not come up, or is closed; an argument is unusable.
         """
