@@ -22,7 +22,10 @@ def hint(name: str, text: str, policy: Policy) -> str | None:
 def _read_only(policy: Policy) -> str:
     if policy.workspace == "rw":
         return "only the notebook's folder, /tmp and the home directory may be written to here."
-    return "the notebook's folder is read-only here; --workspace rw shares it for writing."
+    return (
+        "the notebook's folder is read-only here: write to /tmp, or to the folder in $SANDBOX_ARTIFACTS with "
+        "--artifacts DIR, to keep it; --workspace rw shares the notebook's folder for writing."
+    )
 
 
 def _no_files(policy: Policy) -> str:

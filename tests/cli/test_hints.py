@@ -15,6 +15,8 @@ from tests.cli.test_run import Notebook
     ("name", "text", "words"),
     [
         ("OSError", "[Errno 30] Read-only file system: 'x.csv'", "--workspace rw"),
+        ("OSError", "[Errno 30] Read-only file system: ", "/tmp, or to the folder in $SANDBOX_ARTIFACTS"),
+        ("OSError", "[Errno 30] Read-only file system: 'x.png'", "--artifacts DIR"),
         ("OSError", "[Errno 28] No space left on device", "256 MiB each; --tmp"),
         (
             "BlockingIOError",
@@ -91,7 +93,7 @@ def test_hint_ends_the_run(sandbox_kernel: Run, notebook: Notebook) -> None:
     assert done.returncode == 1
     ended, hinted = done.stderr.splitlines()[-2:]
     assert ended.startswith("error: Cell 1 raised OSError")
-    assert hinted == "hint: the notebook's folder is read-only here; --workspace rw shares it for writing."
+    assert hinted.startswith("hint: the notebook's folder is read-only here: write to /tmp")
     done = sandbox_kernel("run", notebook("b.ipynb", "raise MemoryError"), "-q")
     assert "error: Cell 1 raised MemoryError. 1 of 1 cells" in done.stderr
     assert done.stderr.endswith("hint: this kernel may use 1 GiB; --memory allows more.\n")
