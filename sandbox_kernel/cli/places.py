@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +18,7 @@ from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import Destination, papermill, read_notebook
 from sandbox_kernel.notebooks.document import RUN_KEY
 from sandbox_kernel.notebooks.files import load_notebook
-from sandbox_kernel.notebooks.parameters import fill
+from sandbox_kernel.notebooks.parameters import fill, inferred
 from sandbox_kernel.notebooks.remote import Address, RemoteDestination, local, place
 from sandbox_kernel.notebooks.script import is_script, notebook_name
 from sandbox_kernel.notebooks.sources import read_source
@@ -41,6 +42,8 @@ class Places:
     directory: Path
     given: bool
     """Whether the target's whole name is the user's."""
+    folder: Path | None = None
+    """What is to be made for the target; None: nothing."""
 
     @property
     def destination(self) -> Destination | None:
@@ -85,13 +88,13 @@ def places(
     source = _source(notebook, parameters, inplace=inplace)
     output = _filled(option if option is not None else argument, source, parameters)
     _refuse_sizes(output)
-    _refuse_names_of_nothing(output)
+    _refuse_names_of_nothing(output, source)
     directory = _directory(source, cwd)
     target = _target(source, output, ending, inplace=inplace)
     if argument is not None and isinstance(target, Path):
         _refuse_to_replace(target)
     given = inplace or (output is not None and target == Path(output))
-    return Places(source, target, directory.resolve(), given)
+    return Places(source, target, directory.resolve(), given, _new_folder(output, target))
 
 
 def _source(notebook: str, parameters: Mapping[str, object], *, inplace: bool) -> Place | None:
@@ -113,7 +116,15 @@ def _filled(output: str | None, source: Place | None, parameters: Mapping[str, o
     if output is None or output == "-":
         return output
     own = {"notebook_name": _name(source).removesuffix(SUFFIXES[0])} if source else {}
-    return local(fill(output, {**own, **parameters}))
+    return local(fill(output, {**own, **parameters}, lambda: _declared(source)))
+
+
+def _declared(source: Place | None) -> set[str]:
+    """Return the names of the notebook's parameters; none of one that is elsewhere, or cannot be read."""
+    with suppress(NotebookError):
+        if isinstance(source, Path):
+            return {parameter.name for parameter in inferred(read_source(source))}
+    return set()
 
 
 def _name(source: Place) -> str:
@@ -148,19 +159,17 @@ def _target(source: Place | None, output: str | None, ending: str, *, inplace: b
 
 
 def _file(source: Place, output: str, target: Path, name: str) -> Path:
-    """Return the file that takes the result, in `target` where that is a directory."""
-    if output.endswith("/") and not target.is_dir():
-        raise NotebookError(f"{output} is not a directory; make it first.")
-    target = target / name if target.is_dir() else target
+    """Return the file that takes the result, in `target` where that is a directory, or is to become one."""
+    target = target / name if output.endswith("/") or target.is_dir() else target
     if isinstance(source, Path) and target.exists() and source.exists() and target.samefile(source):
         raise NotebookError(f"{target} is the notebook itself; say --inplace to replace it.")
     return target
 
 
-def _refuse_names_of_nothing(output: str | None) -> None:
+def _refuse_names_of_nothing(output: str | None, source: Place | None) -> None:
     """Refuse `-o results` where no directory of that name is: it would become a file without an ending.
 
-    Nor is a directory made: it may be a misspelt one, and in a workspace it would be the cells' to find.
+    Nor is a directory made, for it may be a misspelt one; `-o results/` says that it is meant.
     """
     if output is None or output == "-" or output.endswith(SUFFIXES) or os.path.lexists(output):
         return
@@ -168,13 +177,28 @@ def _refuse_names_of_nothing(output: str | None) -> None:
     if isinstance(address, Address) and address.path.name.endswith(SUFFIXES):
         return  # with a signature behind its name, perhaps
     if output.endswith("/"):
-        if isinstance(address, Address):
-            return
-        raise NotebookError(f"{output} is not a directory; make it first.")
+        if not isinstance(address, Address):
+            _refuse_no_folder(output, address, source)
+        return
     raise NotebookError(
         f"{output} is no directory, nor a notebook's name; make the directory first, or write "
         f"{output.rstrip('.')}{SUFFIXES[0]}."
     )
+
+
+def _new_folder(output: str | None, target: Place | None) -> Path | None:
+    """Return the folder that is to be made for the target; None: it is there, or nobody asks for one."""
+    if output is None or not output.endswith("/") or not isinstance(target, Path):
+        return None
+    return None if target.parent.is_dir() else target.parent
+
+
+def _refuse_no_folder(output: str, folder: Path, source: Place | None) -> None:
+    """Refuse a folder that cannot be made, or for a notebook on standard input, which has no name in it."""
+    if source is None or os.path.lexists(folder):
+        raise NotebookError(f"{output} is not a directory; make it first.")
+    if not folder.parent.is_dir():
+        raise NotebookError(f"{output}: {folder.parent} is not a directory; make it first.")
 
 
 def _refuse_sizes(output: str | None) -> None:

@@ -10,6 +10,7 @@ from nbformat import NotebookNode
 from sandbox_kernel.cli import kernels, policy_options
 from sandbox_kernel.cli.copies import copies
 from sandbox_kernel.cli.hints import hint
+from sandbox_kernel.cli.new_folder import made
 from sandbox_kernel.cli.papermill_options import Habits
 from sandbox_kernel.cli.places import Places
 from sandbox_kernel.cli.preparing import is_python, language_of, prepare, save_only, show_parameters
@@ -61,9 +62,10 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
     screen = Screen(log_output=asked.log_output, quiet=asked.quiet)
     for sentence in prepare(nb, where, asked.habits, asked.parameters, asked.kernel):
         screen.warned(sentence)
-    if asked.habits.prepare_only:
-        return save_only(nb, where)
-    return _run(nb, where, asked, settings, screen)
+    with made(where.folder):
+        if asked.habits.prepare_only:
+            return save_only(nb, where)
+        return _run(nb, where, asked, settings, screen)
 
 
 def check_language(language: str, where: Places) -> None:

@@ -175,6 +175,10 @@ def test_warnings(sandbox_kernel: Run, tagged: Path) -> None:
         (["-f", "nonesuch.yaml"], "cannot read nonesuch.yaml: No such file"),
         (["-b", "="], "-b is not base64"),
         (["-o", "{nonesuch}.ipynb"], "{nonesuch}.ipynb asks for {nonesuch}, and no parameter has that name"),
+        (
+            ["-o", "{alpha}.ipynb", "-p", "a", "1"],
+            "{alpha}.ipynb asks for {alpha}, and alpha is not given; add -p alpha VALUE.",
+        ),
         (["-o", "{a.__class__}.ipynb", "-p", "a", "1"], "asks for {a.__class__}"),
         (["-o", "{a}.ipynb", "-p", "a", "../b"], "it leads elsewhere"),
         (["-l", "R"], "is written in R; name a kernel"),

@@ -12,6 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from sandbox_kernel.cli.new_folder import made
+from sandbox_kernel.errors import NotebookError
 from tests.cli.conftest import Run
 
 Notebook = Callable[..., Path]
@@ -133,7 +135,8 @@ def test_a_path_that_cannot_be_reached(sandbox_kernel: Run, notebook: Notebook) 
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("results/", "results/ is not a directory; make it first."),
+        ("a.ipynb/", "a.ipynb/ is not a directory; make it first."),
+        ("no/where/", "is not a directory; make it first."),
         ("results", "make the directory first, or write results.ipynb."),
         ("results/a", "make the directory first, or write results/a.ipynb."),
         ("a.txt", "make the directory first, or write a.txt.ipynb."),
@@ -148,6 +151,40 @@ def test_a_place_that_is_not_there(
     assert done.returncode == 2
     assert words in done.stderr
     assert os.listdir() == ["a.ipynb"]
+
+
+def test_a_new_folder(sandbox_kernel: Run, notebook: Notebook) -> None:
+    """A name that ends in `/` says that it is a folder: it is made, and goes again if nothing was run."""
+    source = notebook("a.ipynb", "1")
+    refused = sandbox_kernel("run", source, "-o", "results/", "-k", "nonesuch")
+    assert refused.returncode == 2
+    nameless = sandbox_kernel("run", "-", "-o", "results/", input=source.read_text())
+    assert (nameless.returncode, nameless.stderr.count("results/ is not a directory")) == (2, 1)
+    assert os.listdir() == ["a.ipynb"]
+    done = sandbox_kernel("run", source, "-o", "results/", "-q")
+    assert done.returncode == 0, done.stderr
+    assert os.listdir("results") == ["a.ipynb"]
+    assert is_result(Path("results/a.ipynb"))
+
+
+def test_a_new_folder_that_cells_have_replaced(tmp_path: Path) -> None:
+    """What goes again is what was made, wherever a link in its place leads by then."""
+    (tmp_path / "elsewhere" / "results").mkdir(parents=True)
+    folder = tmp_path / "work" / "parent" / "results"
+    folder.parent.mkdir()
+    with made(folder):
+        folder.parent.rename(tmp_path / "moved")
+        folder.parent.symlink_to(tmp_path / "elsewhere")
+    assert (tmp_path / "elsewhere" / "results").is_dir()
+    assert not (tmp_path / "moved" / "results").exists()
+
+
+def test_a_new_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """The system's reason is told, and nothing stays open."""
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(NotebookError, match=r"cannot make .*: File exists\."), made(tmp_path):
+        pass
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_names_of_notebooks(sandbox_kernel: Run, notebook: Notebook) -> None:

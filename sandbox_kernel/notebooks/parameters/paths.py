@@ -5,7 +5,7 @@ No attribute is looked up, and no value leads to another folder.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from string import Formatter
 from typing import Final
@@ -16,15 +16,18 @@ from sandbox_kernel.errors import NotebookError
 _NUMBERS: Final = re.compile(r"[<>=^]?[+-]?0?\d{0,3},?(?:\.\d{1,2})?[bcdeEfFgGnosxX%]?", re.ASCII)
 """How numbers and texts may be formatted; the widths have an end."""
 _MOMENTS: Final = re.compile(r"(?:%[a-zA-Z]|[-_. ,]){0,40}", re.ASCII)
+Declared = Callable[[], Collection[str]]
 _OWN: Final = re.compile(r"pm(?:\.(\w+)|\[(\w+)\])", re.ASCII)
 
 
-def fill(template: str, parameters: Mapping[str, object]) -> str:
+def fill(template: str, parameters: Mapping[str, object], declared: Declared = tuple) -> str:
     """Return the name with each `{parameter}` replaced by its value; `{{` stands for a brace.
 
     papermill's own names are there, too: `{pm.run_uuid}`, `{pm.current_datetime_local}` and
     `{pm.current_datetime_utc}`.
 
+    :param declared: asked, where something is missing, which parameters the notebook has: their defaults
+        are known to its code alone.
     :raises NotebookError: it asks for something else, or a value makes no part of a name.
     """
     if "{" not in template and "}" not in template:
@@ -34,8 +37,9 @@ def fill(template: str, parameters: Mapping[str, object]) -> str:
         parts = list(Formatter().parse(template))
     except ValueError as error:
         raise NotebookError(f"{template} has a brace too many or too few; write {{{{ for a brace.") from error
+    values = {**parameters, **own}
     name = "".join(
-        text + ("" if name is None else _filled(template, name, (layout or "", how), {**parameters, **own}))
+        text + ("" if name is None else _filled(template, name, (layout or "", how), values, declared))
         for text, name, layout, how in parts
     )
     if name.startswith("/") and not template.startswith("/"):
@@ -52,12 +56,20 @@ def _own() -> dict[str, object]:
     }
 
 
-def _filled(template: str, written: str, layout: tuple[str, str | None], values: Mapping[str, object]) -> str:
+def _filled(
+    template: str,
+    written: str,
+    layout: tuple[str, str | None],
+    values: Mapping[str, object],
+    declared: Declared,
+) -> str:
     own = _OWN.fullmatch(written)
     name = f"pm.{own[1] or own[2]}" if own else written
     if name not in values:
+        given = f"{written} is not given; add -p {written} VALUE."
+        unknown = "no parameter has that name; write {{ for a brace."
         raise NotebookError(
-            f"{template} asks for {{{written}}}, and no parameter has that name; write {{{{ for a brace."
+            f"{template} asks for {{{written}}}, and {given if written in declared() else unknown}"
         )
     text = _formatted(template, name, values[name], layout)
     if "/" in text or "\0" in text or text in {".", ".."}:

@@ -50,6 +50,14 @@ def test_refused_templates(template: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
+def test_a_parameter_that_has_its_default() -> None:
+    """A default is known to the notebook's code alone: what is missing is its value, and not its name."""
+    with pytest.raises(NotebookError, match=r"and region is not given; add -p region VALUE\.$"):
+        fill("report-{region}.ipynb", {"year": 2026}, lambda: ["year", "region"])
+    with pytest.raises(NotebookError, match=r"no parameter has that name; write \{\{ for a brace\.$"):
+        fill("report-{regoin}.ipynb", {"year": 2026}, lambda: ["year", "region"])
+
+
 @pytest.mark.parametrize("value", ["../x", "/etc/x", "a/b", ".", "..", "a\0b"])
 def test_values_lead_nowhere(value: str) -> None:
     """A value is a part of one name."""
