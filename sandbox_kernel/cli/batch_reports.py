@@ -32,6 +32,8 @@ class Reports:
         """Note the kind of each report and where it goes."""
         self._wanted = dict(wanted)
         self._held: dict[str, Destination] = {}
+        self.written: dict[str, Path] = {}
+        """Where each is that was written, by its kind."""
         self._stack = ExitStack()
 
     @classmethod
@@ -77,6 +79,8 @@ class Reports:
                 _write(destination, _WRITERS[kind](summary, destination.path.resolve()))
             except NotebookError as error:
                 failures.append(f"the {kind} report is not there: {error}")
+            else:
+                self.written[kind] = destination.path
         return failures
 
 

@@ -75,6 +75,8 @@ class Running:
         summary = self._batch.summary()
         failures = self._reports.write(summary)
         self._screen.summarise(summary, self._plan.output)
+        for kind, path in self._reports.written.items():
+            self._screen.say(f"{kind} report → {path}")
         for sentence in hints(summary, self._policy):
             self._screen.say(f"hint: {sentence}", "yellow")
         for sentence in failures:

@@ -58,6 +58,7 @@ def test_many(sandbox_kernel: Run, notebook: Notebook) -> None:
     assert "d/pipe.ipynb is left out: it is no file." in done.stderr
     assert "4 runs in" in done.stderr
     assert "2 ok, 1 error, 1 refused" in done.stderr
+    assert "html report → out/r.html\njson report → out/r.json\njunit report → out/r.junit\n" in done.stderr
     assert not set(done.stderr) & {"\x1b", "\x07", "\r"}
     assert done.stdout == ""
     assert [printed(Path(f"out/d/{name}/x.ipynb")) for name in "ab"] == ["a\n", "b\n"]

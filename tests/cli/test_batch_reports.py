@@ -38,6 +38,7 @@ def test_a_pipe_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo("pipe")
     with Reports.read(["json=pipe", "junit=r.xml"]) as reports:
         failures = reports.write(summary(Outcome.OK))
+    assert reports.written == {"junit": Path("r.xml")}
     assert failures == ["the json report is not there: Nobody read pipe to its end."]
     assert Path("r.xml").read_text().startswith("<?xml")
 
