@@ -167,4 +167,14 @@ def _one_line(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = " ".join(str(getattr(error, "problem", None) or error).split())
     where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}{problem[:200]}."
+    return f"{where}{problem[:200]}{_ADVICE if _is_text_with_colon(problem, mark) else ''}."
+
+
+_ADVICE: Final = "; put a text that holds ': ' in quotes"
+
+
+def _is_text_with_colon(problem: str, mark: yaml.Mark | None) -> bool:
+    """Tell whether a colon that stands where none may is its line's second: one of a text, most likely."""
+    if not problem.startswith("mapping values are not allowed") or mark is None or mark.buffer is None:
+        return False
+    return ": " in mark.buffer[: mark.pointer].rpartition("\n")[2]

@@ -83,6 +83,11 @@ def check(text: str) -> str:
         ("checks: [{kind: outptu}]", "cell_error; 'output' is near"),
         ("checks: [{variable: x}]", "C, check 1: 'kind' is missing."),
         ("a: [", "C is not YAML: line 1, column 5: "),
+        (
+            'message: Print the total as "Total: N".',
+            "line 1, column 35: mapping values are not allowed here; put a text that holds ': ' in quotes.",
+        ),
+        ("a: b\n  c: d", "line 2, column 4: mapping values are not allowed here."),
         ("a: 1\na: 2", "C is not YAML: line 1, column 1: the key 'a' is there twice."),
         ("!!python/object:os.system {}", "C is not YAML: line 1, column 1: could not determine"),
         ("&a [*a]", "C: a list stands where"),
