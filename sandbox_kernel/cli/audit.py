@@ -11,6 +11,7 @@ import click
 
 from sandbox_kernel.cli.escape import plain
 from sandbox_kernel.host.audit import AuditLog, default_path
+from sandbox_kernel.host.audit.records import code_digest
 from sandbox_kernel.policy import format_seconds, format_size
 
 HELP = """
@@ -113,10 +114,18 @@ def _start(found: dict[str, Any]) -> str:
 
 
 def _cell(found: dict[str, Any]) -> str:
-    digest = (found["code_sha256"] or "none").removeprefix("sha256:")[:12]
+    digest = _NO_CODE if found["code_sha256"] == code_digest("") else _short(found["code_sha256"])
     took = format_seconds(round(float(found["duration"]), 3))
     sent = format_size(found["output_bytes"])
     return f"cell {found['cell']} {found['outcome']} after {took}, {sent} out, {digest}"
+
+
+_NO_CODE: Final = "no code: a file or value on its way in or out, or a program's question"
+"""What a silent request is for that has nothing to run; a hash of nothing tells nobody anything."""
+
+
+def _short(digest: str | None) -> str:
+    return (digest or "none").removeprefix("sha256:")[:12]
 
 
 _AS_ASKED: Final = "shut down, as it was asked to be"
@@ -124,7 +133,7 @@ _AS_ASKED: Final = "shut down, as it was asked to be"
 
 
 def _end(found: dict[str, Any]) -> str:
-    used = [f"{found['cells']} cells"]
+    used = ["1 cell" if found["cells"] == 1 else f"{found['cells']} cells"]
     used += [f"{found['cpu_seconds']:.1f} s of CPU"] if found["cpu_seconds"] else []
     used += [format_size(found["memory_bytes"])] if found["memory_bytes"] else []
     told = _AS_ASKED if found["cause"] == "shutdown" else f"ended: {found['cause']}. {found['reason']}"

@@ -8,6 +8,7 @@ import pytest
 
 from sandbox_kernel.cli.app import run_command
 from sandbox_kernel.host.audit import AuditLog
+from sandbox_kernel.host.audit.records import code_digest
 
 CANARY = "canary-0123456789abcdef"
 OTHER = "canary-fedcba9876543210"
@@ -119,6 +120,18 @@ def test_ends(state: Path, capsys: pytest.CaptureFixture[str], cause: str, reaso
     AuditLog(state, 1 << 20).append(json.dumps({"event": "session_end", **end}).encode() + b"\n")
     assert run_command(["audit"]) == 0
     assert capsys.readouterr().out.endswith(f"  {shown}\n")
+
+
+def test_what_has_no_code(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A value that crosses is a request with nothing to run, and is told as one: no hash of nothing."""
+    log = AuditLog(state, 1 << 20)
+    log.append(record(1, code_sha256=code_digest("")))
+    end = {"cause": "shutdown", "reason": "", "cells": 1, "cpu_seconds": None, "memory_bytes": None}
+    log.append(json.dumps({"event": "session_end", **end}).encode() + b"\n")
+    assert run_command(["audit"]) == 0
+    crossed, ended = capsys.readouterr().out.splitlines()
+    assert crossed.endswith(", no code: a file or value on its way in or out, or a program's question")
+    assert ended.endswith("(1 cell)")
 
 
 def test_a_log_is_no_terminal(sandbox_kernel, state) -> None:
