@@ -44,5 +44,6 @@ system:
 
 # Kernelspecs are copied at installation, so an edited one makes the environment stale.
 .venv/ready-%: pyproject.toml sandbox_kernel/__init__.py .ci/environment $(wildcard kernelspecs/*/*)
+	@[ -e $@ ] || echo "This takes about a minute the first time."
 	@.ci/environment "$(PYTHON)" $*
 	@touch $@

@@ -105,8 +105,8 @@ class Opened:
 
 
 _FOLDER_ADVICE: Final = (
-    "put the notebook in a folder of its own and start the kernel there (papermill and run: --cwd DIR), "
-    "or share none (--workspace none, or SANDBOX_KERNEL_WORKSPACE=none)"
+    "put the notebook in a folder of its own and start the kernel there (papermill and run: --cwd DIR; "
+    "Sandbox: directory=DIR), or share none (--workspace none, or SANDBOX_KERNEL_WORKSPACE=none)"
 )
 _MOUNT_ADVICE: Final = "mount a folder that holds what is needed and nothing else"
 _TREES_ADVICE: Final = "mount what lies in one of the allowed trees (allowed_mounts)"

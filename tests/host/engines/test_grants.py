@@ -93,6 +93,7 @@ def test_other_places_are_refused(path, why):
     sentence = str(refusal.value)
     assert sentence.startswith(f"{path} ")
     assert "folder of its own" in sentence
+    assert "Sandbox: directory=DIR" in sentence
     assert "\n" not in sentence
 
 
