@@ -8,9 +8,11 @@ with `engine NAME` and NAME is not on the list: there are no other grounds for s
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,8 @@ LONGEST = {"peers", "ordinary"}
 FORKED = {"batches", "checks", "conformance", "mcp", "notebooks", "provisioner", "session"}
 """Parts that are not about how a kernel starts, and start hundreds: all are forked, from a template that
 stays for the session. As for users each test would make a template of its own, and wait until it goes."""
-_SETTINGS = ("SANDBOX_KERNEL_", "JUPYTER_DEFAULT_PROVISIONER_NAME")
+NAMED = "JUPYTER_DEFAULT_PROVISIONER_NAME"
+_SETTINGS = ("SANDBOX_KERNEL_", NAMED)
 
 
 def pytest_configure() -> None:
@@ -75,6 +78,15 @@ def environment_as_it_was() -> Iterator[None]:
     for name in _settings().keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)
+    provisioning = sys.modules.get("jupyter_client.provisioning.factory")
+    if provisioning and NAMED not in before:
+        _forget_named(provisioning.KernelProvisionerFactory)
+
+
+def _forget_named(factory: Any) -> None:
+    """Have jupyter_client look once more who starts kernels: it looks once, and may have in such a test."""
+    if factory.initialized() and factory.instance().default_provisioner_name != "local-provisioner":
+        factory.clear_instance()
 
 
 def _settings() -> dict[str, str]:

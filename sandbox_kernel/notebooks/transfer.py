@@ -56,6 +56,10 @@ Ask: TypeAlias = Callable[[dict[str, Any], Sequence[bytes]], Awaitable[dict[str,
 request is idle. It has a deadline, and raises TransferError where none comes."""
 
 
+class NoAnswerError(TransferError):
+    """A request came to nothing inside: it was interrupted, or its kernel is dead, if not yet known to be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """Something in a folder inside, as the kernel says: nothing of it has been checked but its type."""
@@ -184,10 +188,11 @@ def _read(reply: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     """Return what a reply says, and the bytes after it.
 
     :raises TransferError: it says nothing of the kind.
+    :raises NoAnswerError: it says that there is no answer.
     """
     if reply.get("status") != "ok":
         reason = _shown(str(reply.get("evalue") or "it was interrupted"))
-        raise TransferError(f"The kernel did not answer: {reason}")
+        raise NoAnswerError(f"The kernel did not answer: {reason}")
     try:
         shown = reply["user_expressions"][_ANSWER]
         text = shown["data"]["text/plain"] if shown["status"] == "ok" else _raise(shown)

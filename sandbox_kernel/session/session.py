@@ -21,6 +21,7 @@ from sandbox_kernel.errors import PolicyError, SessionError, TransferError
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome
 from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS
 from sandbox_kernel.notebooks.result import Ending
+from sandbox_kernel.notebooks.transfer import NoAnswerError
 from sandbox_kernel.policy import Policy, format_seconds
 from sandbox_kernel.session.background import Background
 from sandbox_kernel.session.client import CodeClient
@@ -236,7 +237,9 @@ class Session:
             return work.result() if work.done() else _broken_off()
         except TransferError as error:
             await client.interrupt()  # what an expression has begun need not be at its end
-            if (death := await client.death()) is None:
+            # A guard answers for a dead kernel just before its death is known.
+            patience = EXPLAIN_SECONDS if isinstance(error, NoAnswerError) else 0.0
+            if (death := await client.death(patience)) is None:
                 raise
             await self._end(Ending.from_kind(death.kind, death.sentence))
             raise TransferError(death.sentence) from error

@@ -64,7 +64,7 @@ def test_what_takes_long_is_given_up(text):
     converter = Converter(AT_ONCE / 10)  # what even a fast machine needs more than
     began = time.thread_time()
     assert [converter.html(text) for _ in range(20)] == [None] * 20
-    assert time.thread_time() - began < 2 * AT_ONCE  # unbounded: about twenty seconds
+    assert time.thread_time() - began < 4 * AT_ONCE  # unbounded: about twenty seconds
 
 
 def test_what_takes_long_adds_up():
