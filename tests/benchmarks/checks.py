@@ -1,4 +1,4 @@
-"""What a check costs: `python -m tests.benchmarks.checks [COUNT] [--jobs N] [--pool 0|1]`.
+"""What a check costs: `python -m tests.benchmarks.checks [COUNT] [--jobs N] [--pause SECONDS] [--pool 0|1]`.
 
 Hello-world submissions, each in its own fresh sandbox (bubblewrap, `strict`), in one process that has
 graded a few already. Prints how long one takes when nothing else runs, how many there are in a second
@@ -50,10 +50,11 @@ def _of_process(pid: int) -> float:
     return sum(map(int, fields[11:15])) / TICKS
 
 
-async def one_by_one(suite: Suite, policy: Policy, path: Path, count: int) -> list[float]:
-    """Return the milliseconds of each."""
+async def one_by_one(suite: Suite, policy: Policy, path: Path, count: int, pause: float = 0.0) -> list[float]:
+    """Return the milliseconds of each, with so many seconds before it in which nobody asks for one."""
     taken = []
     for _ in range(count):
+        await asyncio.sleep(pause)
         began = time.perf_counter()
         result = await grade(path, suite, policy)
         taken.append((time.perf_counter() - began) * 1000)
@@ -85,7 +86,7 @@ async def measure(arguments: argparse.Namespace, path: Path, warm_up: int = WARM
     policy = Policy.from_settings({"profile": "strict", "engine": "bubblewrap", "cell_timeout": 60})
     await one_by_one(suite, policy, path, warm_up)
     with counted("one by one", arguments.count):
-        taken = await one_by_one(suite, policy, path, arguments.count)
+        taken = await one_by_one(suite, policy, path, arguments.count, arguments.pause)
     median = statistics.median(taken)
     print(f"one by one: median {median:.1f} ms, least {min(taken):.1f}, most {max(taken):.1f}", flush=True)
     with counted(f"{arguments.jobs} at a time", arguments.count):
@@ -100,6 +101,7 @@ def main() -> int:
     )
     parser.add_argument("count", nargs="?", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=4)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds before each of one by one")
     parser.add_argument("--pool", type=int, help="sandboxes that are kept ready; default: as for users")
     parser.add_argument("--least", type=float, default=0.0)
     parser.add_argument("--most", type=float, default=float("inf"))
