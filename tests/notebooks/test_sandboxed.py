@@ -72,9 +72,9 @@ async def test_what_a_kernel_has_put_off_is_done(target: Path, monkeypatch: pyte
 async def test_a_kernel_that_can_change_nothing_is_not_waited_for(target: Path) -> None:
     """Nobody would ever see what it does at its end, however long that takes."""
     put_off = "import atexit, time\natexit.register(time.sleep, 3600)"
-    async with asyncio.timeout(60):
-        result = await run(notebook(put_off), target, kernel=DEFAULT_KERNEL, directory=target.parent)
-    assert result.outcome is Outcome.OK
+    job = NotebookRun(notebook(put_off), target, RunOptions(kernel=DEFAULT_KERNEL, directory=target.parent))
+    assert (await job.execute()).outcome is Outcome.OK
+    assert job._client.shutdown_kernel == "immediate"
 
 
 async def test_lost(target: Path, no_leftovers: Census) -> None:

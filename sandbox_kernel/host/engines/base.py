@@ -150,7 +150,7 @@ class SandboxProcess(Protocol):
         """Return None while the sandbox lives, else its exit status (negative: a signal)."""
 
     def settle(self) -> None:
-        """Hear that the kernel is ready, before any code of a user's runs. Never raises."""
+        """Hear that the kernel is ready, before those hear it who have asked for it. Never raises."""
 
     def usage(self) -> Usage:
         """Return the counters; also valid after the end, until `close`."""
