@@ -128,19 +128,6 @@ def part_of(path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def lean_programs(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A PYTHONPATH with which other people's programs start a second or two sooner.
-
-    nbformat imports jsonschema, and that makes a parser of the grammar of international addresses, where
-    JupyterLab has brought the package that has it. No schema of a notebook asks for one; without it
-    jsonschema does not check them.
-    """
-    directory = tmp_path_factory.mktemp("lean")
-    (directory / "rfc3987_syntax.py").write_text("raise ImportError\n")
-    return str(directory)
-
-
-@pytest.fixture(scope="session")
 def repository() -> Path:
     """The checkout under test."""
     return REPOSITORY

@@ -3,7 +3,6 @@
 import ast
 import base64
 import math
-import os
 import re
 import subprocess
 import sys
@@ -72,9 +71,8 @@ def source() -> NotebookNode:
 class Both:
     """Runs papermill and ourselves in one folder, with the same words."""
 
-    def __init__(self, folder: Path, python_path: str) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.python_path = python_path
         nbformat.write(source(), folder / "in.ipynb")
         (folder / "parameters.yaml").write_text("alpha: 9\noverridden: file\nfrom_file: [a, {b: c}]\n")
 
@@ -96,7 +94,6 @@ class Both:
             [BIN / program, *arguments],
             stdin=subprocess.DEVNULL,
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": self.python_path},
             capture_output=True,
             text=True,
             check=False,
@@ -105,8 +102,8 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, lean_programs: str) -> Both:
-    return Both(tmp_path_factory.mktemp("parity"), lean_programs)
+def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
+    return Both(tmp_path_factory.mktemp("parity"))
 
 
 @pytest.fixture(scope="module")

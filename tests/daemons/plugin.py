@@ -1,4 +1,4 @@
-"""Fixtures: daemons that are up, with our images in them.
+"""Fixtures: daemons that are up, with our images in them; tests that take one are marked `container`.
 
 A machine that cannot have one skips, with a reason that begins with the engine's name; where
 continuous integration promises the engine, `tests/conftest.py` makes a failure of that.
@@ -19,6 +19,27 @@ from tests.daemons.keeper import users_of
 from tests.daemons.services import RUN, SEARCHED, MissingError, dockerd, podman
 
 CHECKOUT = Path(__file__).parents[2]
+HOSTS = {"docker_host", "gvisor_host", "podman_host"}
+CONTAINERS = {"docker", "gvisor", "podman"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _takes_a_container(item):
+            item.add_marker("container")
+
+
+def _takes_a_container(item: pytest.Item) -> bool:
+    """Say whether a test names a daemon's fixture, or is the one of several that is about such an engine."""
+    case = getattr(item, "callspec", None)
+    engines = {value for value in case.params.values() if isinstance(value, str)} if case else set()
+    return bool(HOSTS & set(getattr(item, "fixturenames", ())) or CONTAINERS & engines)
+
+
+def containers_wanted(session: pytest.Session) -> bool:
+    """Say whether a test that takes a container was chosen to run."""
+    return any(item.get_closest_marker("container") for item in session.items)
 
 
 @contextmanager
@@ -54,8 +75,9 @@ def or_skip(engine: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def docker_host() -> Iterator[str]:
+def docker_host(request: pytest.FixtureRequest) -> Iterator[str]:
     """A Docker daemon with our small image, of this checkout; yields its address."""
+    assert containers_wanted(request.session), "a test takes a container and is not marked"
     with or_skip("docker"), daemon("docker") as host:
         images.build(host, "python")
         yield host

@@ -3,11 +3,12 @@
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
 
+from tests.daemons.plugin import containers_wanted
 from tests.peers import suites
 from tests.peers.suites import DOCKER, PLAIN, SANDBOXED, Kept, Outcomes, Suite
 
@@ -69,15 +70,13 @@ def _differences(plain: Outcomes, sandboxed: Outcomes) -> dict[str, dict[str, st
 
 
 @pytest.fixture(scope="module")
-def runs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, lean_programs: str
-) -> Iterator[Runs]:
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     docker_host = None
-    with suppress(pytest.skip.Exception):  # the tests that need it skip by themselves
+    # Where there is no Docker, the tests that need it skip by themselves.
+    with suppress(pytest.skip.Exception) if containers_wanted(request.session) else nullcontext():
         docker_host = request.getfixturevalue("docker_host")
         assert request.getfixturevalue("scipy_image") == "sandbox-kernel/scipy"
-    with ThreadPoolExecutor(AT_ONCE) as pool, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", lean_programs)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         cache, work = request.config.cache.mkdir("sdists"), tmp_path_factory.mktemp("peers")
         yield Runs(pool, cache, work, docker_host)
         pool.shutdown(cancel_futures=True)

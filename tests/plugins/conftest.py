@@ -14,9 +14,8 @@ Write = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lean_programs: str) -> None:
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A current directory that nobody shares; no settings from outside."""
-    monkeypatch.setenv("PYTHONPATH", lean_programs)
     for name in os.environ:
         if name.startswith("SANDBOX_KERNEL_") or name == "JUPYTER_DEFAULT_PROVISIONER_NAME":
             monkeypatch.delenv(name)

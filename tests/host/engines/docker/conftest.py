@@ -58,9 +58,9 @@ def place(request):
 
 
 @pytest.fixture
-def docker(request):
+def docker(docker_host):
     """Docker alone."""
-    place = Place("docker", container_host(request, "docker"))
+    place = Place("docker", docker_host)
     yield place
     place.close()
 
