@@ -39,7 +39,8 @@ def test_nbclient_names_the_deadline(short, code):
     with pytest.raises(CellExecutionError) as caught:
         NotebookClient(notebook, kernel_name="boxed", timeout=PATIENCE).execute()
     assert SENTENCE in caught.value.evalue
-    assert SENTENCE in str(notebook.cells[0].outputs[-1])
+    # Not always the last: what the cell itself still says comes on another socket than its reply.
+    assert SENTENCE in str(notebook.cells[0].outputs)
     assert not notebook.cells[1].outputs
 
 
