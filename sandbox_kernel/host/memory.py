@@ -17,7 +17,7 @@ class Memory:
 
 def memory() -> Memory:
     """Return what this process may count on: a container's limit is often less than its machine has."""
-    return bounded(Memory(_machine("MemTotal"), _machine("MemAvailable")), find_trees())
+    return bounded(_machine(), find_trees())
 
 
 def bounded(machine: Memory, trees: Iterable[Tree]) -> Memory:
@@ -50,11 +50,12 @@ def _number(file: Path) -> int | None:
         return None
 
 
-def _machine(entry: str) -> int:
-    """Return an entry of /proc/meminfo; 0 where there is none."""
+def _machine() -> Memory:
+    """Return what /proc/meminfo says, in KiB."""
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
     except OSError:
-        return 0
-    found = (line.split() for line in lines if line.startswith(f"{entry}:"))
-    return next((int(words[1]) * 1024 for words in found), 0)
+        return Memory(0, 0)
+    entries = dict(line.split(":", 1) for line in text.splitlines())
+    total, available = (entries.get(name, "0 kB").split()[0] for name in ("MemTotal", "MemAvailable"))
+    return Memory(int(total) * 1024, int(available) * 1024)

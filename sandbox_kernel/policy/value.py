@@ -1,7 +1,8 @@
 """The policy itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ class Policy:
         :raises PolicyError: a name is not known, a value is not usable, or above its maximum.
         """
         bounds = maxima if isinstance(maxima, Maxima) else Maxima.from_settings(maxima or {})
-        values = resolve(layers, defaults=asdict(cls()), maxima=bounds)
+        values = resolve(layers, defaults=_defaults(), maxima=bounds)
         return cls(**{**values, "allowed_mounts": bounds.bounds.get("mounts")})
 
     @classmethod
@@ -174,3 +175,10 @@ def policy_from_environment(
     :raises PolicyError: as `Policy.from_settings`; every unknown SANDBOX_KERNEL_* is refused.
     """
     return Policy.from_layers([layer_from_environment(environ)], maxima=maxima)
+
+
+@cache
+def _defaults() -> Mapping[str, Any]:
+    """Return what every policy begins with, by field."""
+    policy = Policy()
+    return {each.name: getattr(policy, each.name) for each in fields(policy)}

@@ -55,11 +55,14 @@ def find_doors(grants: Sequence[Grant], environments: Iterable[str]) -> tuple[st
 
 def _named_sockets() -> Iterator[str]:
     """Yield the real paths of sockets that are bound to an absolute name."""
+    real: dict[str, str] = {}  # a server of kernels has hundreds in one directory
     for line in NAMED_SOCKETS.read_text(errors="surrogateescape").splitlines()[1:]:
         name = line.split(maxsplit=7)[7:]
         if name and name[0].startswith("/"):
             directory, _, last = name[0].rpartition("/")
-            yield f"{os.path.realpath(directory or '/').rstrip('/')}/{last}"
+            if directory not in real:
+                real[directory] = os.path.realpath(directory or "/").rstrip("/")
+            yield f"{real[directory]}/{last}"
 
 
 def _walk(top: str, environments: Sequence[str]) -> Iterator[str]:

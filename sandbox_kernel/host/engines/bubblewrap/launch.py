@@ -20,7 +20,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -96,7 +96,7 @@ def open_for_root(
         {
             "argv": list(argv),
             "place": STAGED,
-            "sources": [asdict(source) for source in sources],
+            "sources": [source.order() for source in sources],
             "uid": who.uid,
             "gid": who.gid,
         }

@@ -32,6 +32,10 @@ class Source:
     idmap: tuple[int, int, int, int] | None
     """Owner and group on the host, uid and gid of the sandbox."""
 
+    def order(self) -> dict[str, object]:
+        """Return it as `stage` reads it."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 class Opener:
     """Opens the sources of one launch."""

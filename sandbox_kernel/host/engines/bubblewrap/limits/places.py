@@ -10,6 +10,7 @@ how a place becomes a path depends on what part of the tree is mounted, as /proc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 PREFIX = "sandbox-kernel-"
@@ -42,14 +43,19 @@ def find_trees(mountinfo: str | None = None, own: str | None = None) -> list[Tre
 
     The texts default to our own process's /proc/self/mountinfo and /proc/self/cgroup.
     """
-    places = _own_places(own if own is not None else _read("/proc/self/cgroup"))
     text = mountinfo if mountinfo is not None else _read("/proc/self/mountinfo")
+    return list(_trees(text, own if own is not None else _read("/proc/self/cgroup")))
+
+
+@lru_cache(4)  # each launch asks several times, and for the same texts the answer is the same
+def _trees(mountinfo: str, own: str) -> tuple[Tree, ...]:
+    places = _own_places(own)
     found: dict[tuple[int, frozenset[str]], Tree] = {}
-    for line in filter(None, text.split("\n")):
+    for line in filter(None, mountinfo.split("\n")):
         tree = _tree(line, places)
         if tree is not None:
             found.setdefault((tree.version, tree.controllers), tree)
-    return list(found.values())
+    return tuple(found.values())
 
 
 def _read(path: str) -> str:
