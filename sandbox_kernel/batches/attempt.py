@@ -17,6 +17,7 @@ from sandbox_kernel.batches.record import Record
 from sandbox_kernel.batches.sources import read_content, to_notebook
 from sandbox_kernel.batches.watcher import Forwarding, Watcher
 from sandbox_kernel.notebooks import Destination, NotebookRun, Result, RunOptions
+from sandbox_kernel.notebooks.script import script_file
 
 Prepare = Callable[[NotebookNode, Job], Iterable[str]]
 """Puts a job's parameters into its notebook; returns what to warn of."""
@@ -58,7 +59,11 @@ class NotebookAttempt:
         target = Destination(job.output, given=False, settled=True)
         with self._artifacts() as place:
             options = replace(
-                self._common.options, directory=job.directory, timeout=job.timeout, artifacts=place
+                self._common.options,
+                directory=job.directory,
+                script=script_file(job.notebook),
+                timeout=job.timeout,
+                artifacts=place,
             )
             self._run = NotebookRun(nb, target, options, Forwarding(job, self._watcher))
             record = self._recorded(await self._run.execute())

@@ -77,7 +77,7 @@ def _artifacts(_policy: Policy) -> str:
 
 def _file(_policy: Policy) -> str:
     return (
-        "a notebook has no __file__, nor has a script that is run as one; it starts in its own folder, "
+        "a notebook has no __file__, only a script in a file has; it starts in its own folder, "
         "which is Path.cwd()."
     )
 

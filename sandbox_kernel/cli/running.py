@@ -29,6 +29,7 @@ from sandbox_kernel.notebooks import (
 )
 from sandbox_kernel.notebooks.document import for_saving
 from sandbox_kernel.notebooks.files import to_text
+from sandbox_kernel.notebooks.script import script_file
 from sandbox_kernel.policy import Policy, format_size
 
 
@@ -83,6 +84,7 @@ def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, s
     options = RunOptions(
         kernel=kernel,
         directory=where.directory,
+        script=script_file(where.notebook),
         timeout=asked.timeout,
         # The guard keeps these two as well. We start counting earlier, so it is we who notice.
         cell_timeout=policy.cell_timeout,

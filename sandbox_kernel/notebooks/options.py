@@ -20,6 +20,8 @@ class RunOptions:
     """Start it in a sandbox also where its kernelspec names no way to start, and refuse any other way."""
     directory: Path = field(default_factory=Path.cwd)
     """Where the kernel starts."""
+    script: Path | None = None
+    """The script that the notebook was made of: what its code finds as `__file__`."""
     cell_timeout: float | None = None
     timeout: float | None = None
     """For the whole run, the kernel's start included."""

@@ -46,7 +46,7 @@ from sandbox_kernel.notebooks.parameters import parameterize
 from sandbox_kernel.notebooks.progress import Cell, Progress
 from sandbox_kernel.notebooks.result import CellRecord, Ending, Outcome, Result
 from sandbox_kernel.notebooks.saving import Saver
-from sandbox_kernel.notebooks.script import parse_script
+from sandbox_kernel.notebooks.script import parse_script, script_file
 from sandbox_kernel.notebooks.sources import read_source
 from sandbox_kernel.notebooks.specs import settings_of
 from sandbox_kernel.notebooks.transfer import KernelFiles
@@ -79,6 +79,8 @@ async def run_notebook(
         or the target cannot be written; nothing was run.
     :raises SandboxError: the sandbox was refused before anything ran (its policy, its engine).
     """
+    if script := script_file(source):
+        options = replace(options or RunOptions(), script=script)
     nb = parse_script(source) if isinstance(source, str) else source
     nb = read_source(nb) if isinstance(nb, Path) else nb
     progress = progress or Progress()
@@ -218,7 +220,8 @@ class NotebookRun:
             return await self._failed_start(error)
         try:
             await self._harvest.prepare(KernelFiles(self._client.ask), options.kernel)
-        except NotebookError:
+            await self._name_script()
+        except SandboxError:
             death = await self._client.death(EXPLAIN_SECONDS)
             if death is None:
                 raise
@@ -226,6 +229,12 @@ class NotebookRun:
         self.policy = self._client.policy
         self._progress.kernel_ready(self._clock.seconds, self._client.wall)
         return None
+
+    async def _name_script(self) -> None:
+        """Let a script know its file, as Python does."""
+        if self._options.script:
+            code = f"__file__ = {str(self._options.script)!a}"
+            await self._client.ask({"code": code, "silent": True, "store_history": False}, ())
 
     async def _failed_start(self, error: Exception) -> Ending:
         if isinstance(error, SandboxError):

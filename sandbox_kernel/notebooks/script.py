@@ -30,6 +30,11 @@ def is_script(name: str) -> bool:
     return name.endswith(SUFFIX)
 
 
+def script_file(source: object) -> Path | None:
+    """Return the whole path of a script in a file; None for what is no script, or in no file."""
+    return source.absolute() if isinstance(source, Path) and is_script(source.name) else None
+
+
 def notebook_name(name: str) -> str:
     """Return what the notebook of a script is called; a notebook keeps its name."""
     return f"{Path(name).stem}.ipynb" if is_script(name) else name

@@ -52,19 +52,23 @@ def test_many(sandbox_kernel: Run, notebook: Notebook) -> None:
     Path("d/b/none.ipynb").write_text("no notebook")
     os.mkfifo("d/pipe.ipynb")
     named = notebook(os.fsdecode(b"n\n\x1b[2J\xff<b>.ipynb"), "print('c')")
+    Path("s.py").write_text("print(open(__file__).read())")
     reports = [f"--report={kind}=out/r.{kind}" for kind in ("html", "json", "junit")]
-    done = sandbox_kernel("run", "d", named.name, "-o", "out", "--jobs", "2", *reports, errors="replace")
+    done = sandbox_kernel(
+        "run", "d", named.name, "s.py", "-o", "out", "--jobs", "2", *reports, errors="replace"
+    )
     assert done.returncode == 1, done.stderr
     assert "d/pipe.ipynb is left out: it is no file." in done.stderr
-    assert "4 runs in" in done.stderr
-    assert "2 ok, 1 error, 1 refused" in done.stderr
+    assert "5 runs in" in done.stderr
+    assert "3 ok, 1 error, 1 refused" in done.stderr
     assert "html report → out/r.html\njson report → out/r.json\njunit report → out/r.junit\n" in done.stderr
     assert not set(done.stderr) & {"\x1b", "\x07", "\r"}
     assert done.stdout == ""
     assert [printed(Path(f"out/d/{name}/x.ipynb")) for name in "ab"] == ["a\n", "b\n"]
-    assert sorted(statuses("out/r.json").values()) == ["error", "ok", "ok", "refused"]
+    assert printed(Path("out/s.ipynb")) == "print(open(__file__).read())\n"
+    assert sorted(statuses("out/r.json").values()) == ["error", "ok", "ok", "ok", "refused"]
     [suite] = ET.parse("out/r.junit").getroot()
-    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["errors"]) == ("4", "1", "1")
+    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["errors"]) == ("5", "1", "1")
     page = Path("out/r.html").read_text()
     assert page.count("data:image/png;base64,") == 1
     assert 'href="./d/a/x.ipynb"' in page
