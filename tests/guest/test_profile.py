@@ -37,6 +37,78 @@ while sent < 2_000 and publisher.poll(0, zmq.POLLOUT):
 print(sent)
 """
 
+AS_PROFILE = """
+import sys
+from traitlets.config import Config
+
+profile = {"get_config": Config, "__name__": "profile"}
+exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), profile)
+"""
+
+PRINT = f"""
+{AS_PROFILE}
+import os, threading
+import zmq
+from ipykernel.iostream import IOPubThread
+from jupyter_client.session import Session
+
+context, session = zmq.Context(), Session(key=b"")
+publisher, reader = context.socket(zmq.XPUB), context.socket(zmq.SUB)
+publisher.bind("inproc://published")
+reader.subscribe(b"")
+reader.connect("inproc://published")
+reader.rcvtimeo = 60_000
+publisher.recv()
+thread = IOPubThread(publisher, session=session)
+thread.start()
+out = profile["WaitingStream"](session, thread, "stdout", watchfd=False)
+
+def heard():
+    message = session.deserialize(session.feed_identities(reader.recv_multipart())[1])
+    return message["parent_header"].get("msg_id"), message["content"].get("text")
+
+def say(parent, *texts):
+    out.set_parent({{"header": {{"msg_id": parent}}}})
+    for text in texts:
+        out.write(text)
+
+say("1", "a", "b", "c")
+out.flush()
+assert reader.poll(0)  # `flush` returns when it is sent
+assert heard() == ("1", "abc")
+say("1", "d", "e")
+assert heard() == ("1", "de")  # in time, without a flush
+say("1", "f", "g")
+say("2", "h", "i")
+say("1", "j", "k")
+session.send(thread, "comm_msg", {{"text": "after"}})  # scheduled before the next flush is
+out.flush()
+assert heard() == (None, "after")
+assert [heard(), heard()] == [("1", "fgjk"), ("2", "hi")]
+for count in range(1000):
+    out.write("l")
+    out.write(str(count))
+    out.flush()
+assert "".join(heard()[1] for _ in range(1000)) == "".join(f"l{{count}}" for count in range(1000))
+writers = [threading.Thread(target=lambda: [out.write("m") for _ in range(20_000)]) for _ in range(4)]
+for writer in writers:
+    writer.start()
+for writer in writers:
+    writer.join()
+out.flush()
+came = 0
+while came < 80_000:
+    came += len(heard()[1])
+assert came == 80_000
+try:
+    out.write(b"no text")
+except TypeError:
+    out.write("n")
+out.flush()
+assert heard()[1] == "n"
+os._exit(0)
+"""
+
 
 def test_a_reader_that_connects_late_and_does_not_read_is_waited_for(tmp_path: Path) -> None:
     """The publisher's mark holds for it, too; with the usual one it held 1000 messages, or lost some."""
@@ -68,3 +140,15 @@ def test_who_subscribes_late_hears_that_the_kernel_has_begun(tmp_path: Path) -> 
                     pass
         finally:
             kernel.kill()
+
+
+def test_a_stream_loses_nothing_and_keeps_its_order(tmp_path: Path) -> None:
+    """It takes short cuts, in each of which a text could go to another's parent, or nowhere."""
+    _run_with_profile(PRINT, tmp_path)
+
+
+def _run_with_profile(program: str, directory: Path) -> None:
+    source = Path(profile.__file__).with_name("ipython_kernel_config.py")
+    command = [sys.executable, "-c", program, source]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, cwd=directory, timeout=100)  # noqa: PLW1510
+    assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ limit: nothing outside rests on this.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 import time
@@ -49,6 +50,10 @@ class WaitingStream(OutStream):
     """Standard output or error whose writer waits once much is unsent."""
 
     _unsent = 0
+    _timed = False
+    """Whether a flush is due soon: one at a time, however often text is flushed before."""
+    _target: tuple[Any, Any, Callable[[str], int]] = (None, None, len)
+    """Where the text of a parent goes until the next flush: the parent, all buffers, the write of its own."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Begin to wait with the first stream, which is made before anything is published."""
@@ -56,16 +61,50 @@ class WaitingStream(OutStream):
         if self.pub_thread not in _WAITED_FOR:
             _WAITED_FOR.add(self.pub_thread)
             wait_for_reader(self.pub_thread)
+            send_at_once(self.pub_thread)
 
     def write(self, string: str) -> int | None:  # type: ignore[override] # as in OutStream
         """Write as ever, then wait if it is time to."""
-        count = _WRITE(self, string)  # `super()` takes a tenth of what a short print does
+        count = self._write_on(string) if self._flush_pending and type(string) is str else None
+        if count is None:
+            count = _WRITE(self, string)  # `super()` takes a tenth of what a short print does
+            self._aim()
         unsent = self._unsent = self._unsent + (count or 0)
         if unsent > FLUSH_CHARACTERS:
             self._unsent = 0
             self.flush()
             _forget_recorded_output()
         return count
+
+    def _write_on(self, string: str) -> int | None:
+        """Write to where the text before went; None where it may go elsewhere, or be more to do."""
+        parent, buffers, write = self._target
+        if parent is not self.parent_header or self.echo is not None or os.getpid() != self._master_pid:
+            return None
+        with self._buffer_lock:  # or the buffer might be sent meanwhile
+            return write(string) if self._buffers is buffers and self.pub_thread is not None else None
+
+    def _aim(self) -> None:
+        """Keep where the text has gone; OutStream makes a key of the whole parent for each."""
+        parent, buffers = self.parent_header, getattr(self, "_buffers", None)
+        buffer = isinstance(buffers, dict) and buffers.get(frozenset(parent.items()))
+        self._target = (parent, buffers, buffer.write) if buffer else (None, None, len)
+
+    def _schedule_flush(self) -> None:
+        """Have what was written sent soon, unless that is due already."""
+        if self._flush_pending:
+            return
+        self._flush_pending = True
+        if not self._timed:
+            self._timed = True
+            self.pub_thread.schedule(self._begin_time)
+
+    def _begin_time(self) -> None:
+        self._io_loop.call_later(self.flush_interval, self._flush_in_time)
+
+    def _flush_in_time(self) -> None:
+        self._timed = False  # first: what is written from now on may be too late for this one
+        self._flush()  # type: ignore[no-untyped-call]
 
     def flush(self) -> None:
         """Return when what was written is on its way, or nobody is left to send it.
@@ -78,11 +117,18 @@ class WaitingStream(OutStream):
         if publisher is None or caller is publisher.thread or not publisher.thread.is_alive():
             self._flush()  # type: ignore[no-untyped-call]
             return
-        done = threading.Event()
-        publisher.schedule(self._flush)
-        publisher.schedule(done.set)
+        sent = threading.Lock()  # an event takes ten times as long
+        sent.acquire()
+
+        def flush_and_tell() -> None:
+            try:
+                self._flush()  # type: ignore[no-untyped-call]
+            finally:
+                sent.release()
+
+        publisher.schedule(flush_and_tell)
         patience = CONTROL_PATIENCE if caller.name == CONTROL else float("inf")
-        while not done.wait(0.1) and publisher.thread.is_alive() and patience > 0:
+        while not sent.acquire(timeout=0.1) and publisher.thread.is_alive() and patience > 0:
             patience -= 0.1
 
 
@@ -140,6 +186,22 @@ def wait_for_reader(publisher: Any) -> None:
         scheduled += 1
 
     publisher.schedule = schedule_in_turn
+
+
+def send_at_once(publisher: Any) -> None:
+    """Have what the publisher's own thread sends go out now, where nothing was scheduled before it.
+
+    It would be the next turn's otherwise: half of what a flush takes.
+    """
+    send = publisher.send_multipart
+
+    def send_now(*arguments: Any, **options: Any) -> None:
+        if threading.current_thread() is publisher.thread and not publisher._events:  # noqa: SLF001
+            publisher._really_send(*arguments, **options)  # noqa: SLF001
+        else:
+            send(*arguments, **options)
+
+    publisher.send_multipart = send_now
 
 
 def load_ipython_extension(shell: Any) -> None:
