@@ -39,6 +39,7 @@ print(sent)
 
 AS_PROFILE = """
 import sys
+from types import SimpleNamespace
 from traitlets.config import Config
 
 profile = {"get_config": Config, "__name__": "profile"}
@@ -109,6 +110,44 @@ assert heard()[1] == "n"
 os._exit(0)
 """
 
+PACK = f"""
+{AS_PROFILE}
+import json, datetime, warnings
+from jupyter_client.session import Session, json_packer
+
+warnings.simplefilter("ignore")
+session = Session(key=b"")
+profile["write_long_texts_fast"](session)
+LONG = "x\\n\\"\\0é" * (profile["LONG"] // 4)
+shapes = [
+    {{"name": "stdout", "text": LONG}},
+    {{"data": {{"text/html": LONG, "text/plain": "short"}}, "metadata": {{"a": [1, 1.5, None, True]}}}},
+]
+for shape in shapes:
+    assert session.pack is not json_packer
+    assert json.loads(session.pack(shape)) == shape
+    assert session.pack(shape) != json_packer(shape)  # without its spaces: it is the other writer's
+strange = [float("nan"), float("inf"), b"bytes", datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc),
+    "\\ud800", {{1: 2}}, (1, 2), list(range(5000)), 1 << 200, [[LONG[:9]] * 40] * 40]
+for value in strange:
+    for shape in ({{"text": LONG, "value": value}}, {{"data": {{"text/plain": LONG, "b": value}}}}):
+        try:
+            wanted = json_packer(shape)
+        except Exception as error:
+            wanted = type(error)
+        try:
+            got = session.pack(shape)
+        except Exception as error:
+            got = type(error)
+        assert got == wanted or json.loads(got) == json.loads(wanted), value
+other = SimpleNamespace(pack=len)
+profile["write_long_texts_fast"](other)
+assert other.pack is len
+sys.modules["msgspec.json"] = None  # as where it is not installed
+profile["_fast_writer"].cache_clear()
+assert session.pack(shapes[0]) == json_packer(shapes[0])
+"""
+
 
 def test_a_reader_that_connects_late_and_does_not_read_is_waited_for(tmp_path: Path) -> None:
     """The publisher's mark holds for it, too; with the usual one it held 1000 messages, or lost some."""
@@ -145,6 +184,11 @@ def test_who_subscribes_late_hears_that_the_kernel_has_begun(tmp_path: Path) -> 
 def test_a_stream_loses_nothing_and_keeps_its_order(tmp_path: Path) -> None:
     """It takes short cuts, in each of which a text could go to another's parent, or nowhere."""
     _run_with_profile(PRINT, tmp_path)
+
+
+def test_a_long_text_is_written_as_jupyter_would(tmp_path: Path) -> None:
+    """Its own writer is far faster; what the two would write differently is left to Jupyter's."""
+    _run_with_profile(PACK, tmp_path)
 
 
 def _run_with_profile(program: str, directory: Path) -> None:
