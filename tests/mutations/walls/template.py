@@ -126,6 +126,14 @@ FORKED = (
         _template("test_modules_come_from_the_interpreters_own_directories"),
     ),
     Mutation(
+        "template-shared-memory",
+        "Forks share no memory that one of them could write to.",
+        f"{PROGRAM}/imports.py",
+        "    if _shares_memory():\n",
+        "    if False:\n",
+        _template("test_memory_that_forks_would_share_is_not_forked"),
+    ),
+    Mutation(
         "template-search-path-links",
         "Nor once code may have changed where the search path leads.",
         "sandbox_kernel/host/engines/bubblewrap/template/search.py",

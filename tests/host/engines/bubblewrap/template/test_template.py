@@ -186,6 +186,31 @@ def test_libraries_that_have_threads_are_forked_without(forking, tmp_path):
     assert forking.forked == 1
 
 
+SHARING = """
+import mmap
+memory = mmap.mmap(-1, 5)
+memory[:] = b"clean"
+"""
+MEET = "import sys; memory = sys.modules['sharing'].memory; print(bytes(memory)); memory[:] = b'taken'"
+
+
+def test_memory_that_forks_would_share_is_not_forked(forking, tmp_path, monkeypatch):
+    """A lock for processes, say, that a library makes as it is imported: one fork holds it for all."""
+    (tmp_path / "sharing.py").write_text(SHARING)
+    recipe_for = birth.recipe_for
+
+    def with_it(*args):
+        recipe, folder = recipe_for(*args), str(tmp_path)
+        places, variables = (*recipe.directories, folder), (*recipe.env, ("PYTHONPATH", folder))
+        return replace(recipe, modules=("sharing",), directories=places, env=variables)
+
+    monkeypatch.setattr(birth, "recipe_for", with_it)
+    with launched(tmp_path) as one, launched(tmp_path) as other:
+        met = [kernel.run(MEET) for kernel in (one, other)]
+    assert [each.status for each in met] == ["error"] * 2, [each.text() for each in met]
+    assert forking.forked == 0
+
+
 def test_a_module_that_is_not_there_costs_nothing_but_the_fork(forking, tmp_path, caplog):
     """It says once which one it was, and kernels start the usual way."""
     policy = Policy(engine="bubblewrap", workspace="none", preload=("pandsa",))

@@ -111,7 +111,7 @@ def _as_somebody_else(uid: int | None) -> Iterator[None]:
 
 
 def settle() -> None:
-    """Make sure that a fork is all of this process: no threads, no files but our own.
+    """Make sure that a fork is all of this process and of no other: no threads, no files, no shared memory.
 
     :raises LeftError: there are some.
     """
@@ -129,4 +129,12 @@ def settle() -> None:
         with contextlib.suppress(OSError):  # the descriptor by which descriptors were listed
             if fd > OURS:
                 raise LeftError(f"what it has imported holds {os.readlink(f'/proc/self/fd/{fd}')} open")
+    if _shares_memory():
+        raise LeftError("what it has imported shares memory, in which one fork could write to the others")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what is forked
+
+
+def _shares_memory() -> bool:
+    """Tell whether there is memory that forks would have in common, and could write to or have made so."""
+    with open("/proc/self/smaps") as mappings:
+        return any(line.startswith("VmFlags:") and "sh" in line.split() for line in mappings)
