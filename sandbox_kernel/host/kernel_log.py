@@ -8,6 +8,9 @@ from sandbox_kernel.host.secrets import Masks, Tail
 MAX_LOG = 1 << 20
 """Characters of a kernel's log that reach the host's: tracebacks, not a disk's worth of noise."""
 
+A_LINE = 100
+"""Characters that a piece costs beside its own: each is a line of the host's log, with words before them."""
+
 LAST_WORDS = 200
 """Pieces of it that are kept to say why a kernel did not start."""
 
@@ -41,6 +44,6 @@ class KernelLog:
     def _pass_on(self, text: str) -> None:
         self._last.append(text)
         if self._told < MAX_LOG:
-            self._told += len(text)
+            self._told += len(text) + A_LINE
             over = "" if self._told < MAX_LOG else "[the rest of the kernel's log is not kept]\n"
             self._tell(text + over)

@@ -286,6 +286,14 @@ ENDS = (
         within("host/test_sandbox.py", "test_a_flood_in_the_kernels_log_ends"),
     ),
     Mutation(
+        "log-in-pieces-is-bounded",
+        "Nor what it writes a letter at a time, each of which is a line there.",
+        f"{_HOST}/kernel_log.py",
+        " + A_LINE",
+        "",
+        within("host/test_pool.py", "test_a_log_in_small_pieces_ends_as_well"),
+    ),
+    Mutation(
         "end-is-published",
         "Whoever waits for an end is told, also if clearing up fails.",
         SANDBOX,
