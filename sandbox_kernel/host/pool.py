@@ -65,12 +65,14 @@ class Kind:
     software: str
     policy: Policy
     argv: tuple[str, ...]
+    fork: bool
     directory: str
     variables: tuple[tuple[str, str], ...]
     places: tuple[tuple[str, int, int], ...]
     """What is shared or shown, with its device and inode: a name may come to mean another folder."""
-    doors: tuple[str, ...]
-    """Sockets and pipes in what is shared: those that have come since would not be covered."""
+    doors: tuple[tuple[str, int, int, int], ...]
+    """Sockets and pipes in what is shared, each with what tells it from another of its name: those that have
+    come since would not be covered. Where a program binds its socket anew, the cover goes with the old."""
 
 
 def kind_of(engine: Engine, policy: Policy, launch: Launch) -> Kind:
@@ -86,7 +88,7 @@ def kind_of(engine: Engine, policy: Policy, launch: Launch) -> Kind:
         environment = () if engine.name in CONTAINERS else look_at_interpreter(launch.argv[0]).directories
         # An environment that was made anew has the same packages, and the old one's files are gone.
         places += [(shown.path, *_identity(shown.real)) for shown in environment]
-        doors = find_doors(grants, (shown.real for shown in environment))
+        doors = [_door(path) for path in find_doors(grants, (shown.real for shown in environment))]
     finally:
         close_all(opened)
     return Kind(
@@ -94,10 +96,11 @@ def kind_of(engine: Engine, policy: Policy, launch: Launch) -> Kind:
         engine.software(policy) or fingerprint(launch.argv[0]) or "",
         policy,
         launch.argv,
+        launch.fork,
         "" if policy.workspace == "none" else str(launch.directory),
         tuple(sorted(variables.items())),
         tuple(places),
-        doors,
+        tuple(doors),
     )
 
 
@@ -107,6 +110,15 @@ def _identity(place: int | str) -> tuple[int, int]:
     except OSError:  # a part of an environment that was removed: starting it says it better
         return 0, 0
     return status.st_dev, status.st_ino
+
+
+def _door(path: str) -> tuple[str, int, int, int]:
+    """Return a door with its numbers, and its time: the numbers of one that was removed are given again."""
+    try:
+        status = os.lstat(path)
+    except OSError:  # it was removed just now
+        return path, 0, 0, 0
+    return path, status.st_dev, status.st_ino, status.st_ctime_ns
 
 
 @dataclass(frozen=True, slots=True)

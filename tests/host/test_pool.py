@@ -101,6 +101,7 @@ def test_what_makes_a_kind(directory, tmp_path, monkeypatch):
     assert kind(directory, argv=(*KERNEL_ARGV, "--debug")) != same
     assert kind(directory, argv=("/usr/bin/python3", *KERNEL_ARGV[1:])).software != same.software
     assert kind(directory, env={"A": "1"}) != same
+    assert kind(directory, fork=False) != same
     assert kind(tmp_path) != same
     monkeypatch.setenv("GIVEN", "1")
     named = kind(directory, Policy(env=("GIVEN",)))
@@ -132,6 +133,23 @@ def test_a_new_socket_in_the_folder_makes_another_kind(directory):
         assert kind(directory) != before
         (Path(directory) / "door").unlink()
     assert kind(directory) == before
+
+
+def test_a_socket_that_was_bound_anew_makes_another_kind(directory):
+    """What covered the old one went when its program removed it; the numbers of its file are given again."""
+    door, clock = Path(directory) / "door", Path(directory) / "clock"
+
+    def bind():
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(str(door))
+        return kind(directory)
+
+    before = bind()
+    assert kind(directory) == before
+    while clock.touch() or clock.stat().st_ctime_ns == door.stat().st_ctime_ns:
+        pass  # a file system's clock ticks some hundred times a second; kernels take longer to start
+    door.unlink()
+    assert bind() != before
 
 
 def test_an_environment_that_was_made_anew_makes_another_kind(tmp_path):
@@ -392,3 +410,14 @@ def test_an_owner_hears_no_more_of_the_log_than_of_another():
         log.note("x" * MAX_LOG)
     log.hand_over(told.append)
     assert len("".join(told)) == MAX_LOG
+
+
+@pytest.mark.parametrize("piece", ["", "\n", "x" * 200])
+def test_a_log_in_small_pieces_ends_as_well(piece):
+    """Each piece is a line of the host's log, and has more before it than is in it."""
+    told = []
+    log = KernelLog(told.append, Masks())
+    for _ in range(20_000):
+        log.note(piece)
+    assert 1000 < len(told) < 20_000
+    assert sum(80 + len(each) for each in told) < 1.1 * MAX_LOG
