@@ -38,7 +38,7 @@ KEPT = (
         _pool("test_what_makes_a_kind"),
     ),
     Mutation(
-        "pool-forks",
+        "pool-forks-unwanted",
         "It is no fork where forks are not wanted.",
         POOL,
         "        launch.fork,\n",
