@@ -2,7 +2,7 @@
 
 Left out without a word: hidden folders (.ipynb_checkpoints among them), environments of Python,
 the folder that takes the results, and results of earlier runs. Folders of earlier batches' results are
-left out with a word. Links are not followed: they may lead
+left out with a word, and so are folders too deep. Links are not followed: they may lead
 out of the folder, and whoever gave us the folder decides where to. Who means one names it.
 """
 
@@ -18,6 +18,7 @@ from sandbox_kernel.batches.remarks import Remarks
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import read_notebook
 from sandbox_kernel.notebooks.document import RUN_KEY
+from sandbox_kernel.notebooks.walk import walk
 
 SUFFIX: Final = ".ipynb"
 EXECUTED: Final = "-executed"
@@ -50,19 +51,22 @@ def search(directory: Path, remarks: Remarks, without: Path | None = None) -> li
 
 
 def _folders(directory: Path, without: Path | None, remarks: Remarks) -> Iterator[tuple[Path, list[str]]]:
-    for folder, below, names in os.walk(directory, onerror=_refuse):
+    def leave_out(folder: Path) -> None:
+        remarks.add(f"{folder} is left out: it is too deep, or its path too long.")
+
+    for folder, below, names in walk(directory, refused=_refuse, too_deep=leave_out):
         below[:] = sorted(
-            (name for name in below if not name.startswith(".") and Path(folder, name).resolve() != without),
+            (name for name in below if not name.startswith(".") and (folder / name).resolve() != without),
             key=os.fsencode,
         )
         if "pyvenv.cfg" in names:
             below.clear()
             continue
-        if MARK in names and Path(folder) != directory:  # else somebody has named it
+        if MARK in names and folder != directory:  # else somebody has named it
             remarks.add(f"{folder} is left out: it holds the results of an earlier batch.")
             below.clear()
             continue
-        yield Path(folder), names
+        yield folder, names
 
 
 def _refuse(error: OSError) -> None:

@@ -1,6 +1,5 @@
 """Which submissions are meant: files as they are named, and the scripts and notebooks in folders."""
 
-import os
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final
 from sandbox_kernel.checks.many import Entry
 from sandbox_kernel.checks.submission import SUFFIXES
 from sandbox_kernel.errors import ChecksError
+from sandbox_kernel.notebooks.walk import walk
 
 MAX_SUBMISSIONS: Final = 20_000
 """At once: more than the largest course has, and few enough to be held."""
@@ -17,8 +17,8 @@ MAX_SUBMISSIONS: Final = 20_000
 def find_submissions(named: Sequence[str]) -> list[Entry]:
     """Return the submissions, in the order in which they are named, those of a folder by their names.
 
-    A folder's hidden files, and those in hidden folders, are nobody's submission. A link in it is one,
-    that will be refused: whoever handed it in would have us read what it leads to.
+    A folder's hidden files, and those in hidden folders or too far down, are nobody's submission. A link in
+    it is one, that will be refused: whoever handed it in would have us read what it leads to.
 
     :raises ChecksError: something is not there, or there is no submission, or there are too many.
     """
@@ -40,8 +40,8 @@ def find_submissions(named: Sequence[str]) -> list[Entry]:
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
-    for parent, below, names in os.walk(folder):
+    for parent, below, names in walk(folder):
         below[:] = sorted(name for name in below if not name.startswith((".", "__pycache__")))
         for name in sorted(names):
             if name.endswith(SUFFIXES) and not name.startswith("."):
-                yield Path(parent, name)
+                yield parent / name

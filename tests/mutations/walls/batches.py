@@ -60,6 +60,14 @@ MUTATIONS = (
         within("batches/test_search.py", "test_what_is_no_file"),
     ),
     Mutation(
+        "batch-deep-folders",
+        "A stranger's folder may be as deep as it likes: others are found all the same.",
+        "sandbox_kernel/notebooks/walk.py",
+        "            if error.errno == ENAMETOOLONG:\n",
+        "            if False:\n",
+        within("notebooks/test_walk.py", "test_a_deep_folder_hides_no_others_notebook"),
+    ),
+    Mutation(
         "batches-say-a-screenful",
         "A folder with a million links has no more said of it than somebody reads.",
         f"{_BATCHES}/remarks.py",
