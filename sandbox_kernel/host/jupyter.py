@@ -11,9 +11,12 @@ bytes that it was.
 
 import hashlib
 import hmac
+import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from operator import is_not
 from typing import Any, NamedTuple
 
 from sandbox_kernel.host.parts import json_bytes
@@ -25,6 +28,9 @@ EMPTY = b"{}"
 
 JOINED = 16 << 10
 """Bytes of a message below which it is signed in one call: four times as fast as part by part."""
+
+BESIDE = 4 << 20
+"""Bytes of a content from which on it is signed while it is read: twenty times what a thread costs."""
 
 
 class MalformedMessageError(Exception):
@@ -86,9 +92,32 @@ class Signer:
         if message.size < JOINED:
             return hmac.digest(self._key, b"".join(message.signed_parts), "sha256").hex().encode()
         digest = self._hmac.copy()
-        for part in message.signed_parts:
-            digest.update(part)
+        _update(digest, message)
         return digest.hexdigest().encode()
+
+    @contextmanager
+    def signing(self, message: RawMessage, *, soon: bool = True) -> Iterator[Callable[[RawMessage], bytes]]:
+        """Give what returns a message's signature; begin to make that of a long one in another thread.
+
+        :param soon: whether to begin; not where another message will be signed in the end.
+        """
+        thread = None
+        if soon and len(message.content) >= BESIDE:
+            digest = self._hmac.copy()
+            thread = threading.Thread(target=_update, args=(digest, message), name="sandbox-signing")
+            thread.start()
+
+        def signature(asked: RawMessage) -> bytes:
+            if thread is None or any(map(is_not, asked.signed_parts, message.signed_parts)):
+                return self.sign(asked)
+            thread.join()
+            return digest.hexdigest().encode()
+
+        try:
+            yield signature
+        finally:
+            if thread is not None:
+                thread.join()
 
     def check(self, message: RawMessage) -> None:
         """Do nothing if the message carries the right signature.
@@ -101,6 +130,11 @@ class Signer:
     def parts(self, message: RawMessage) -> tuple[Part, ...]:
         """Return the message as multipart bytes, signed with this key."""
         return message.parts(self.sign(message))
+
+
+def _update(digest: hmac.HMAC, message: RawMessage) -> None:
+    for part in message.signed_parts:
+        digest.update(part)
 
 
 def compose(

@@ -125,27 +125,31 @@ class Reader:
     def _written(self, read: Envelope, identities: tuple[bytes, ...] | None) -> Sealed:
         raw = read.raw
         notes, metadata = read_object(raw.metadata, "metadata", limit=MAX_METADATA)
-        content, content_bytes = read_object(raw.content, "content")
         parent = self._ledger.header(read.parent_id) or EMPTY
-        shaped = shape(read.msg_type, content)
-        if self._masks:
-            raw = raw._replace(buffers=tuple(map(self._masks.buffer, raw.buffers)))
-            metadata = json_bytes(self._masks.json(notes))
-            shaped = self._masked(self._masks, read, shaped, parent)
-        shaped = self._filtered(read, shaped)
-        self._passed += 1
-        # With masks the bytes are never the kernel's own: a name that comes twice hides its first value.
-        clean = RawMessage(
+        raw = RawMessage(
             identities=raw.identities if identities is None else identities,
             signature=b"",
-            header=json_bytes({**read.header, "msg_id": f"{self._series}-{self._passed}"}),
+            header=json_bytes({**read.header, "msg_id": f"{self._series}-{self._passed + 1}"}),
             parent=parent,
             metadata=bytes(metadata),
-            content=content_bytes if shaped == content and not self._masks else json_bytes(shaped),
+            content=raw.content,
             buffers=raw.buffers,
         )
-        grown = max(0, len(clean.content) - len(raw.content))
-        return Sealed(self._outer.parts(clean), shaped, grown)
+        with self._outer.signing(raw, soon=not self._masks) as signature:
+            content, content_bytes = read_object(raw.content, "content")
+            shaped = shape(read.msg_type, content)
+            if self._masks:
+                raw = raw._replace(buffers=tuple(map(self._masks.buffer, raw.buffers)))
+                raw = raw._replace(metadata=json_bytes(self._masks.json(notes)))
+                shaped = self._masked(self._masks, read, shaped, parent)
+            shaped = self._filtered(read, shaped)
+            self._passed += 1
+            # With masks the bytes are never the kernel's own: a name that comes twice hides its first value.
+            clean = raw._replace(
+                content=content_bytes if shaped == content and not self._masks else json_bytes(shaped)
+            )
+            grown = max(0, len(clean.content) - len(raw.content))
+            return Sealed(clean.parts(signature(clean)), shaped, grown)
 
     def _masked(self, masks: Masks, read: Envelope, content: Json, parent: bytes) -> Json:
         """Return the content without known secrets; hold back the end of a stream that may be half of one."""

@@ -1,6 +1,7 @@
 """The guard's rules, without a socket or a kernel."""
 
 import json
+import threading
 
 import pytest
 from jupyter_client.session import Session
@@ -10,7 +11,7 @@ from sandbox_kernel.host.deaths import Death
 from sandbox_kernel.host.guard import MAX_REFUSED, ToClient, ToGuest, ViolationError
 from sandbox_kernel.host.hooks import Observer
 from sandbox_kernel.host.hygiene import MAX_HEADER
-from sandbox_kernel.host.jupyter import PROTOCOL_VERSION, RawMessage, Signer, compose
+from sandbox_kernel.host.jupyter import BESIDE, PROTOCOL_VERSION, RawMessage, Signer, compose
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel, Message, Oversized
 from tests.host.messages import OUTER, Conversation, told
@@ -53,6 +54,21 @@ def test_output_reaches_clients_signed_with_the_outer_key(talk):
     parent = talk.execute()
     actions = talk.publish("stream", {"name": "stdout", "text": "hi"}, parent)
     assert told(actions) == [(Channel.IOPUB, "stream", {"name": "stdout", "text": "hi"})]
+
+
+@pytest.mark.parametrize(
+    "start", ['{"name": "stdout", "text": "', '{"name": "x", "text": "', '{"n": NaN, "text": "']
+)
+def test_a_long_output_is_signed_as_it_leaves(start):
+    """Its signature is begun before it is read: it may pass as it came, be changed, repaired or refused."""
+    talk = Conversation(Policy())
+    parent, threads = talk.execute(), threading.active_count()
+    content = start.encode() + b"x" * BESIDE + b'"}'
+    ((_, _, shown),) = told(talk.publish("stream", content, parent))
+    assert shown == {"name": "stdout", "text": "x" * BESIDE}
+    ((_, _, shown),) = told(talk.publish("stream", content + b"[", parent))
+    assert "is not shown" in shown["text"]
+    assert threading.active_count() == threads
 
 
 def test_buffers_cross_untouched(talk):

@@ -236,7 +236,7 @@ RULES = (
         "guard-message-ids",
         "No message is said twice: a client would refuse it and its successors.",
         READING,
-        '{**read.header, "msg_id": f"{self._series}-{self._passed}"}',
+        '{**read.header, "msg_id": f"{self._series}-{self._passed + 1}"}',
         "{**read.header}",
         _guard("test_a_message_that_is_said_twice_is_two_messages"),
     ),
