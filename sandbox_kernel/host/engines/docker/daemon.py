@@ -235,9 +235,16 @@ class _Client(docker.APIClient):  # type: ignore[misc]
 
     def __init__(self, address: Address, dial: Callable[[], socket.socket] | None, timeout: float) -> None:
         self._dial = dial
+        self._version_told: Mapping[str, Any] | None = None
         # What the library does about ssh needs another library, and leaves processes behind.
         url = address.url if dial is None else "unix:///ssh"
         super().__init__(base_url=url, version="auto", timeout=timeout, tls=_tls(address))
+
+    def version(self, api_version: bool = True) -> Mapping[str, Any]:
+        """Return what the daemon says of itself; the library has asked, to find out how to talk to it."""
+        if self._version_told is None:
+            self._version_told = super().version(api_version)
+        return self._version_told
 
     def mount(self, prefix: Any, adapter: Any) -> None:
         """Connect as we do, where the library would open the socket whose name it was told."""
