@@ -56,6 +56,8 @@ def command(ctx: click.Context, *, command_line: tuple[str, ...]) -> int:
     for spec in kernels.installed():
         if spec.provisioner not in (None, kernels.PROVISIONER):
             _warn(f"kernel {spec.name!r} is started by {spec.provisioner!r} and stays outside the sandbox.")
+        elif spec.provisioner and spec.config:
+            _warn(f"kernel {spec.name!r} keeps the policy of its own kernelspec.")
     program = _find(command_line[0])
     if program is None:
         _warn(f"there is no command named {command_line[0]!r}.")

@@ -58,11 +58,8 @@ class Sandboxing:
         """Say what stands around the kernels, and around which nothing does."""
         told = self._policy.describe()
         values = ", ".join(f"{word} {told[name]}" for name, word in _TOLD.items())
-        outside = [
-            f"sandbox: kernel {name!r} is started by {provisioner!r} and stays outside"
-            for name, provisioner in _strangers().items()
-        ]
-        return [f"sandbox: {self._wall}, profile {told['profile']} ({values})", *outside]
+        others = [f"sandbox: kernel {name!r} {why}" for name, why in _others().items()]
+        return [f"sandbox: {self._wall}, profile {told['profile']} ({values})", *others]
 
 
 class Sandboxes(ExitStack):
@@ -97,12 +94,14 @@ def _wall(policy: Policy) -> str:
     return name_of_wall(engine.name, policy)
 
 
-def _strangers() -> dict[str, str]:
-    """Return the installed kernels that name another way to start, and which."""
+def _others() -> dict[str, str]:
+    """Return the installed kernels that `--sandbox` says nothing of, and why: a notebook may name them."""
     found = {}
     for name, entry in KernelSpecManager().get_all_specs().items():
         stanza = entry["spec"].get("metadata", {}).get("kernel_provisioner", {})
         provisioner = stanza.get("provisioner_name") if isinstance(stanza, dict) else None
         if provisioner not in (None, PROVISIONER):
-            found[name] = str(provisioner)
+            found[name] = f"is started by {str(provisioner)!r} and stays outside"
+        elif provisioner and stanza.get("config"):
+            found[name] = "keeps the policy of its own kernelspec"
     return found

@@ -107,13 +107,20 @@ def test_an_engine_that_is_not_here(sandbox_kernel: Run) -> None:
 def test_kernels_that_stay_outside_are_named(
     sandbox_kernel: Run, tmp_path: Path, notebook: Callable[..., Path]
 ) -> None:
-    """A kernelspec that insists on another provisioner is warned of."""
-    spec = tmp_path / "jupyter" / "kernels" / "outside"
-    spec.mkdir(parents=True)
-    metadata = {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}
-    content = {"argv": ["python"], "display_name": "x", "language": "python", "metadata": metadata}
-    (spec / "kernel.json").write_text(json.dumps(content))
+    """Of a kernelspec that insists on another provisioner, or its own policy, one is warned: notebooks choose."""
+    for name, stanza in {
+        "outside": {"provisioner_name": "local-provisioner"},
+        "generous": {"provisioner_name": "sandbox-provisioner", "config": {"memory": "64g"}},
+        "plain": {"provisioner_name": "sandbox-provisioner"},
+    }.items():
+        spec = tmp_path / "jupyter" / "kernels" / name
+        spec.mkdir(parents=True)
+        metadata = {"kernel_provisioner": stanza}
+        content = {"argv": ["python"], "display_name": "x", "language": "python", "metadata": metadata}
+        (spec / "kernel.json").write_text(json.dumps(content))
     done = sandbox_kernel("exec", "true")
     assert done.returncode == 0
     assert "'outside'" in done.stderr
     assert "stays outside the sandbox" in done.stderr
+    assert "kernel 'generous' keeps the policy of its own kernelspec." in done.stderr
+    assert "'plain'" not in done.stderr

@@ -68,16 +68,21 @@ def test_nbmake_and_testbook(run, notebook: Write, tmp_path: Path) -> None:
 
 def test_nbval(run, notebook: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cells of nbval are run sandboxed, with warnings as errors; kernels that stay outside are named."""
-    spec = tmp_path / "kernels" / "outside" / "kernel.json"
-    spec.parent.mkdir(parents=True)
-    stanza = '{"kernel_provisioner": {"provisioner_name": "local-provisioner"}}'
-    spec.write_text(f'{{"argv": ["x"], "display_name": "x", "language": "python", "metadata": {stanza}}}')
+    for name, stanza in {
+        "outside": '{"provisioner_name": "local-provisioner"}',
+        "generous": '{"provisioner_name": "sandbox-provisioner", "config": {"memory": "64g"}}',
+    }.items():
+        spec = tmp_path / "kernels" / name / "kernel.json"
+        spec.parent.mkdir(parents=True)
+        told = f'"language": "python", "metadata": {{"kernel_provisioner": {stanza}}}'
+        spec.write_text(f'{{"argv": ["x"], "display_name": "x", {told}}}')
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     notebook("behind.ipynb", BEHIND, "raise ValueError('on purpose')")
     code, said = run("--nbval-lax", "behind.ipynb", "--sandbox", plugins="nbval")
     assert code == 1
     assert "1 failed, 1 passed" in said
     assert "sandbox: kernel 'outside' is started by 'local-provisioner' and stays outside\n" in said
+    assert "sandbox: kernel 'generous' keeps the policy of its own kernelspec\n" in said
     assert "on purpose" in said
 
 
