@@ -39,6 +39,9 @@ MAX_REFUSED = 10_000
 MAX_REPLY = 16 << 20
 """Bytes of a reply: a long history or an object's whole documentation has a few."""
 
+MAX_STATUS = 1 << 10
+"""Bytes of a status beside its headers: a word. One is held for each cell that waits, maybe thousands."""
+
 FREE_REPLY = 256 << 10
 """Bytes of a reply that are not charged to the cell that runs: its client has asked for them."""
 
@@ -226,7 +229,7 @@ class Guard:
             yield self._speech.notice(told, cell, apart=True)
 
     def _status(self, read: Envelope) -> Iterator[Action]:
-        if read.raw.size > MAX_HEADER:
+        if read.raw.buffers or len(read.raw.metadata) + len(read.raw.content) > MAX_STATUS:
             raise MalformedMessageError(f"a status of {read.raw.size} bytes")
         content, _ = read_object(read.raw.content, "content")
         request = read.request

@@ -107,7 +107,7 @@ def test_an_engine_that_is_not_here(sandbox_kernel: Run) -> None:
 def test_kernels_that_stay_outside_are_named(
     sandbox_kernel: Run, tmp_path: Path, notebook: Callable[..., Path]
 ) -> None:
-    """Of a kernelspec that insists on another provisioner, or its own policy, one is warned: notebooks choose."""
+    """A kernelspec that insists on another provisioner, or its own policy, is named: notebooks choose."""
     for name, stanza in {
         "outside": {"provisioner_name": "local-provisioner"},
         "generous": {"provisioner_name": "sandbox-provisioner", "config": {"memory": "64g"}},

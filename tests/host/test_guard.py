@@ -366,6 +366,19 @@ def test_a_large_status_is_none(state):
     assert talk.publish("status", {"execution_state": state, "x": "y" * 70_000}, parent) == []
 
 
+def test_early_idles_of_many_cells_are_small():
+    """One is held for each cell that waits, maybe thousands; it may carry nothing."""
+    talk = Conversation()
+    parents = [talk.execute() for _ in range(100)]
+    for parent in parents:
+        talk.publish("status", {"execution_state": "idle", "x": "y" * 2000}, parent)
+        talk.publish("status", {"execution_state": "idle"}, parent, buffers=(b"xy",) * 4000)
+        talk.publish("status", {"execution_state": "idle", "x": "y" * 900}, parent)
+    held = [cell.held_idle for cell in talk.guard.ledger.open_cells()]
+    assert all(parts and sum(map(len, parts)) < 2000 and len(parts) < 10 for parts in held)
+    assert talk.guard.refused == 200
+
+
 def test_after_the_budget_even_small_messages_are_silent(talk):
     """The end of a cell's output is one end: what would still fit does not slip through."""
     parent = talk.execute()
