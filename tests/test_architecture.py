@@ -81,7 +81,7 @@ FOREIGN = {
     "sandbox_kernel": set(),
     "sandbox_kernel.errors": set(),
     "sandbox_kernel.wire": set(),
-    "sandbox_kernel.policy": set(),
+    "sandbox_kernel.policy": {"msgspec"},
     "sandbox_kernel.guest": set(),
 }
 """Layer → the packages beside the standard library that it may import; a layer not listed is free to."""

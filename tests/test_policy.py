@@ -1,10 +1,10 @@
 """Policies: what is understood, what is refused and in which words, and who wins."""
 
-import dataclasses
 import json
 import math
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import ExitCode, PolicyError
 from sandbox_kernel.policy import (
@@ -225,15 +225,15 @@ def test_construction_checks_too(wrong):
 
 def test_a_policy_is_frozen():
     """A policy cannot be changed after it was checked."""
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Policy().memory = 1
 
 
 def test_replace_checks_again():
     """A changed copy passes the same checks."""
-    assert dataclasses.replace(Policy(), memory=256 * MiB).memory == 256 * MiB
+    assert replace(Policy(), memory=256 * MiB).memory == 256 * MiB
     with pytest.raises(PolicyError):
-        dataclasses.replace(Policy(), memory=-1)
+        replace(Policy(), memory=-1)
 
 
 def test_strict():

@@ -6,7 +6,8 @@ from typing import Any
 
 from sandbox_kernel.errors import PolicyError
 
-_UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\xa0-\U0010ffff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""All control characters but tabs and ends of lines."""
 
 
 def printable(text: str) -> str:

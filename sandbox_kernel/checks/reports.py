@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from sandbox_kernel.checks.suite import Suite
 from sandbox_kernel.checks.verdicts import Graded, Verdict
 
-_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def to_json(suite: Suite, results: Sequence[Graded]) -> str:

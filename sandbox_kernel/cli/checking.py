@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+from msgspec import structs
 
 from sandbox_kernel.checks.finding import find_submissions
 from sandbox_kernel.checks.many import Entry, grade_all
@@ -96,8 +97,8 @@ def _policy(suite: Suite, settings: Mapping[str, str]) -> Policy:
         if layer.settings.get("workspace", "none") != "none":
             raise PolicyError("a submission is given no folder: leave 'workspace' out; 'mounts' share one.")
     strict = Layer({"profile": "strict"}, "check")
-    policy = Policy.from_layers([strict, replace(environment, settings=place), own, *above])
-    return replace(policy, workspace="none")
+    policy = Policy.from_layers([strict, structs.replace(environment, settings=place), own, *above])
+    return structs.replace(policy, workspace="none")
 
 
 def jobs_for(policy: Policy) -> int:

@@ -1,9 +1,9 @@
 """`sandbox-kernel doctor`: what this machine can enforce, found out by looking and by trying."""
 
 import json
-from dataclasses import asdict
 
 import click
+import msgspec
 
 from sandbox_kernel.cli import policy_options
 from sandbox_kernel.cli.imports import for_notebooks
@@ -33,7 +33,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     report = examine(policy_options.to_environment(settings))
     report.problems = [policy_options.with_options(problem, settings) for problem in report.problems]
     if as_json:
-        click.echo(json.dumps(asdict(report), indent=2))
+        click.echo(json.dumps(msgspec.to_builtins(report), indent=2))
     else:
         show(report)
     return ExitCode.OK if report.ok else 1

@@ -7,11 +7,11 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 import click
+from msgspec.structs import asdict
 
 from sandbox_kernel.cli.escape import plain
 from sandbox_kernel.host.registry import Running, list_running

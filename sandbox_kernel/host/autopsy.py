@@ -1,6 +1,6 @@
 """The end of a sandbox: whatever still runs is ended, and from what is left it is found out why."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.host.deaths import KILLED, Death, Intent, explain

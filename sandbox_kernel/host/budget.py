@@ -9,7 +9,8 @@ has not read waits in this process, and may be no more than one cell's output.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from sandbox_kernel.policy import Policy, format_size
 
@@ -23,8 +24,7 @@ UNREAD = 16 << 20
 """Bytes that may wait for a client beside one cell's output: the end of the cell before, say."""
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """The account of the running cell."""
 
     policy: Policy

@@ -7,7 +7,8 @@ that is set does not matter.
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from sandbox_kernel.policy import PROFILES, Policy, format_seconds
 
@@ -22,8 +23,7 @@ class Verdict(enum.Enum):
     END = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Struct, frozen=True):
     """A deadline that has passed."""
 
     verdict: Verdict
@@ -33,8 +33,7 @@ class Due:
     """The id of the cell that it was for, None if for the whole kernel."""
 
 
-@dataclass(slots=True)
-class _Clock:
+class _Clock(Struct):
     """One deadline that runs."""
 
     allowed: float
@@ -58,8 +57,7 @@ class _Clock:
         return due
 
 
-@dataclass(slots=True)
-class Deadlines:
+class Deadlines(Struct):
     """The deadlines of one sandbox; feed it the running cells, the clients' requests and the time."""
 
     policy: Policy

@@ -7,8 +7,9 @@ processes ran out of memory is taken for one that did.
 """
 
 import signal
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.host.engines.base import CONTAINERS, OUR_IMAGE, Usage
@@ -31,8 +32,7 @@ Kind = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """An end that somebody outside the wall asked for, or a notice of something less.
 
     `output`: a cell's was cut; `limit`: one was not let in; `audit`: the log could not be written.
@@ -46,8 +46,7 @@ KILLED = Intent("shutdown", "It was killed by its owner.")
 STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(Struct, frozen=True):
     """How a sandbox ended."""
 
     kind: Kind

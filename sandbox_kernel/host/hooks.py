@@ -5,8 +5,9 @@ and must not raise: whatever they are given came out of a sandbox.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from sandbox_kernel.host.ledger import Request
 from sandbox_kernel.host.parts import Json
@@ -20,8 +21,7 @@ questions. Filters are called in their order.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """How one execute request ended."""
 
     request: Request

@@ -11,7 +11,8 @@ not fill the host's memory with questions.
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sandbox_kernel.wire import Channel, Part
 
@@ -25,8 +26,7 @@ _OVERHEAD = 200
 """Bytes that an entry costs beside its header."""
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(Struct, eq=False):
     """One message of a client that has crossed to the kernel."""
 
     msg_id: str

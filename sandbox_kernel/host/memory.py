@@ -1,14 +1,14 @@
 """How much memory there is for this process and what it starts: the machine's, or its control group's."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from sandbox_kernel.host.engines.bubblewrap.limits.places import Tree, find_trees
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """In bytes; zeros where nobody says."""
 
     total: int

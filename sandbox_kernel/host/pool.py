@@ -17,9 +17,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import SandboxError
 from sandbox_kernel.host.audit import fingerprint
@@ -57,8 +59,7 @@ SPARE: Final = 1 << 30
 """Bytes that must be available beside what a warm sandbox may use by its policy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What two launches have in common if one sandbox serves either."""
 
     engine: str
@@ -121,8 +122,7 @@ def _door(path: str) -> tuple[str, int, int, int]:
     return path, status.st_dev, status.st_ino, status.st_ctime_ns
 
 
-@dataclass(frozen=True, slots=True)
-class _Warm:
+class _Warm(Struct, frozen=True):
     sandbox: Sandbox
     since: float
 

@@ -8,8 +8,9 @@ that a client has sent.
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from sandbox_kernel.host.hooks import Filter
 from sandbox_kernel.host.hygiene import MAX_HEADER, MAX_METADATA, clean_header, shape
@@ -54,8 +55,7 @@ class Sealed(NamedTuple):
     """Bytes by which repairs and filters have made it longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """The end of a stream that was held back, and the header of the message that it belongs to."""
 
     content: Json

@@ -12,8 +12,10 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sandbox_kernel.errors import NoSuchSandboxError, SandboxError
 from sandbox_kernel.host.owner import has_lost_its_owner, is_alive, start_time
@@ -27,8 +29,7 @@ ANSWER_WITHIN = 10.0
 """Seconds that a host has to end a sandbox that only it can reach, in a container elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Struct, frozen=True):
     """One running sandbox."""
 
     id: str

@@ -17,18 +17,17 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from secrets import token_bytes
 
 import zmq
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host import living, registry
 from sandbox_kernel.host.audit import Audit
 from sandbox_kernel.host.autopsy import autopsy, end, own_usage
-from sandbox_kernel.host.content import content_filters
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.deaths import KILLED, STOPPED, Death, Intent, why_not_started
 from sandbox_kernel.host.engines.base import Engine, Launch, SandboxProcess, Usage, name_of_wall
@@ -300,6 +299,10 @@ class Sandbox:
             adopted.set_result(None)
 
     def _new_guard(self, key: bytes) -> Guard:
+        # What takes long to import is imported while bubblewrap or a daemon works, and before any code runs
+        # inside: where its folder is one that this process imports from, it could leave a module there.
+        from sandbox_kernel.host.content import content_filters  # noqa: PLC0415
+
         guard = self._guard = Guard(
             self.policy,
             outer=key,

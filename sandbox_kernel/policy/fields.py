@@ -11,11 +11,12 @@ so there is one list of refusals. All refuse with `UnusableError`.
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, Protocol, get_args
+
+from msgspec import Struct
 
 from sandbox_kernel.policy.secrets import Secrets
 from sandbox_kernel.policy.units import (
@@ -64,8 +65,7 @@ class Kind(Protocol):
         """Return the value for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Whole:
+class Whole(Struct, frozen=True):
     """A whole number between two bounds: bytes or a count."""
 
     least: int
@@ -104,8 +104,7 @@ class Whole:
         return format_size(value) if self.size and isinstance(value, int) else str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A finite number between two bounds."""
 
     least: float
@@ -143,8 +142,7 @@ class Number:
         return self.text(value) if isinstance(value, int | float) else "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One of a few words."""
 
     words: tuple[str, ...]
@@ -168,8 +166,7 @@ class Choice:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(Struct, frozen=True):
     """A list of texts, each of which passes one test; nothing twice."""
 
     one: Callable[[str], str]
@@ -199,8 +196,7 @@ class Texts:
             yield self.one(entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """One name of a certain form; the word "none" (in a program: None) leaves the choice to us."""
 
     form: re.Pattern[str]

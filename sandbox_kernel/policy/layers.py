@@ -7,8 +7,9 @@ first and the single values after it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.policy.fields import KINDS, Choice
@@ -26,8 +27,7 @@ FIELD_NAMES: Final = ("profile", *KINDS)
 _PROFILE: Final = Choice(tuple(PROFILES))
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """What one place says about a policy, and how that place spells a field (see `names`)."""
 
     settings: Mapping[str, object]

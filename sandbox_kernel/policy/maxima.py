@@ -7,10 +7,11 @@ would break every plain launch.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.policy.fields import HTML_MODES, KINDS, WORKSPACE_MODES, split_mount
@@ -54,8 +55,7 @@ inside is free; `allowed_preload` names modules.
 Without it, `allowed_env` and `allowed_mounts` say which variables and files secrets may come from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Maxima:
+class Maxima(Struct, frozen=True):
     """The bounds an administrator set, by policy field; a field without one is not bound."""
 
     bounds: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

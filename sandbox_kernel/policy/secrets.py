@@ -10,9 +10,10 @@ code starts gets, too.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final, Literal, NamedTuple
+
+from msgspec import Struct
 
 from sandbox_kernel.policy.units import UnusableError
 
@@ -64,8 +65,7 @@ def split_secret(entry: str) -> Secret:
     return Secret(name, "env" if delivery == "env" else "file", "file" if kind == "file" else "env", place)
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(Struct, frozen=True):
     """A list of secrets, each name once. What was written is never repeated: it may hold a value."""
 
     def read(self, written: object) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """The policy itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, force_setattr
 
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.policy.fields import (
@@ -23,8 +25,7 @@ from sandbox_kernel.policy.secrets import Secret, split_secret
 from sandbox_kernel.policy.units import MiB, UnusableError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """Everything a sandbox is allowed; sizes in bytes, times in seconds.
 
     Complete and checked: an instance that exists is usable.
@@ -85,7 +86,7 @@ class Policy:
     is out of reach of, stripped of all that acts, or left as it came, as of a kernel that is trusted."""
     code: int = 16 * MiB
     """Longest piece of code that is passed in."""
-    allowed_mounts: tuple[str, ...] | None = field(default=None, repr=False)
+    allowed_mounts: tuple[str, ...] | None = None
     """No setting: the trees in which an administrator lets mounts lie, None where that is not bound.
     Engines ask `may_mount` about what they opened: a link may have been turned since this was made."""
 
@@ -96,7 +97,7 @@ class Policy:
         for name, kind in KINDS.items():
             value = getattr(self, name)
             try:
-                object.__setattr__(self, name, kind.check(value))
+                force_setattr(self, name, kind.check(value))
             except UnusableError as refusal:
                 raise PolicyError(f"Policy.{name}: {quoted_for(name, value)} {refusal}.") from None
         for name in ("image", "runtime"):
@@ -180,5 +181,4 @@ def policy_from_environment(
 @cache
 def _defaults() -> Mapping[str, Any]:
     """Return what every policy begins with, by field."""
-    policy = Policy()
-    return {each.name: getattr(policy, each.name) for each in fields(policy)}
+    return asdict(Policy())

@@ -6,9 +6,9 @@ fails when it is on.
 
 import os
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox_kernel.host.engines.bubblewrap import engine as engine_module
 from sandbox_kernel.host.engines.bubblewrap.bwrap import find_bubblewrap

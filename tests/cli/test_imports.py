@@ -79,6 +79,22 @@ def test_bubblewrap_needs_no_client_of_a_daemon(notebook: Callable[..., Path]) -
     assert not found & {"docker", "requests", "urllib3", "markdown_it", "yaml", "fsspec", *FORMATS}
 
 
+def test_no_start_makes_dozens_of_dataclasses() -> None:
+    """Each would take half a millisecond, where the classes of the plug and the host are made anew."""
+    code = """
+import dataclasses, json, sys
+import sandbox_provisioner.provisioner, sandbox_kernel.host.engines.bubblewrap
+loaded = [module for name, module in sys.modules.items() if name.startswith("sandbox_")]
+classes = {one for module in loaded for one in vars(module).values() if isinstance(one, type)}
+made = [one for one in classes if dataclasses.is_dataclass(one) and one.__module__.startswith("sandbox_")]
+print(json.dumps([one.__qualname__ for one in made]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout) == ["Secrets"]  # see there
+
+
 def test_a_kernel_is_installed_without_what_checks_formats(tmp_path: Path) -> None:
     """Who installs a kernel needs of what reads notebooks a name, and waits for no grammar."""
     found = imported(CALL.format(arguments=["install", "--prefix", str(tmp_path)]))

@@ -2,10 +2,10 @@
 
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import SandboxError
 from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine

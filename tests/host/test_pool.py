@@ -6,11 +6,11 @@ import secrets
 import socket
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import StartError
 from sandbox_kernel.host import pool as pools

@@ -9,7 +9,7 @@ from urllib.parse import quote
 MAX_SENTENCE: Final = 2_000
 """Characters of a sentence in a report: an error's text is chosen by the notebook."""
 
-_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What no XML 1.0 document may hold, escaped or not."""
 _BYTE: Final = re.compile("[\udc80-\udcff]")
 """How Python has a byte of a file's name that is no text."""

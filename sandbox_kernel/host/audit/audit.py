@@ -6,9 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from msgspec import Struct
 
 from sandbox_kernel import __version__
 from sandbox_kernel.errors import AuditError
@@ -27,8 +28,7 @@ PATIENCE: Final = 5.0
 """Seconds that a disk has: to take the first line where the log is required, and the last one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(Struct, frozen=True):
     """Which kernel a launch is of, as its starter calls it."""
 
     id: str | None = None

@@ -3,7 +3,8 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sandbox_kernel.host.audit.records import MAX_CODE, Record, code_digest, moment, record
 from sandbox_kernel.host.hooks import Cell, Observer
@@ -12,8 +13,7 @@ from sandbox_kernel.host.ledger import MAX_OPEN, Request
 _OUTCOMES = {"ok": "ok", "error": "error", "aborted": "aborted", "abort": "aborted"}
 
 
-@dataclass(slots=True)
-class _Asked:
+class _Asked(Struct):
     """A cell of which there is no record yet; times in seconds since the epoch, and monotonic."""
 
     number: int

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import PolicyError
 from sandbox_kernel.host.audit.log import default_path
@@ -19,8 +20,7 @@ _MODE: Final = Choice(("on", "off", "required"))
 _SIZE: Final = Whole(1 * MiB, "a long line with code in it must fit", 1 << 40)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditSettings:
+class AuditSettings(Struct, frozen=True, kw_only=True):
     """What is written down, and where."""
 
     mode: Literal["on", "off", "required"] = "off"

@@ -8,10 +8,11 @@ paragraph that follows, so that a hundred kilobytes out of order become gigabyte
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
 
 import nh3
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sandbox_kernel.host.content.texts import plain_tex, words
 
@@ -108,8 +109,7 @@ _RUNNING: Final = frozenset({"script", "iframe", "object"})
 """Those of them without which something is missed; styles, titles and their like are none of that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inline:
+class Inline(Struct, frozen=True):
     """HTML that may stand in the page."""
 
     text: str

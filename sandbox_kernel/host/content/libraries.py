@@ -6,8 +6,9 @@ what loaded the library is remembered and put before what uses it.
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 MAX_LIBRARY: Final = 8 << 20
 """Bytes of one library: plotly.js has 4.8 million, BokehJS with its widgets and tables 4."""
@@ -32,8 +33,7 @@ _LACKS: Final = (
 _TELL: Final = "document.getElementById('lacks').hidden = false"
 
 
-@dataclass(slots=True)
-class Libraries:
+class Libraries(Struct):
     """What one kernel's outputs have loaded so far."""
 
     _loaded: dict[str, bytes] = field(default_factory=dict)

@@ -7,8 +7,9 @@ here has to agree with the browser's parser on anything finer.
 
 import re
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -43,8 +44,7 @@ class _OutOfTimeError(Exception):
     """There is no time left for this text."""
 
 
-@dataclass(slots=True)
-class Converter:
+class Converter(Struct):
     """Turns the Markdown of one kernel into HTML, as long as that does not take long."""
 
     _left: float = AT_ONCE

@@ -8,8 +8,9 @@ with: as something else its values might not have been checked.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from sandbox_kernel.host.content.texts import plain_tex, printable, words
 from sandbox_kernel.host.parts import Json
@@ -71,8 +72,7 @@ _HOUSE_CLASSES: Final = ("jp-", "lm-", "p-", "cm-", "bp")
 """Beginnings of the page's own classes, which make a dialogue, or what covers the page, of anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
+class _Model(Struct, frozen=True):
     """A widget as it was opened."""
 
     type: Json

@@ -8,8 +8,9 @@ find that there is no daemon costs a look at a socket, not a client library.
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import SandboxError
 from sandbox_kernel.host.engines.base import Engine, Launch
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from sandbox_kernel.host.engines.docker.engine import DockerEngine
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """An engine, and why it is this one."""
 
     engine: Engine

@@ -12,9 +12,10 @@ called from any thread.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Part, Start
@@ -38,8 +39,7 @@ def name_of_wall(engine: str, policy: Policy) -> str:
     return f"{engine}, image {policy.image or OUR_IMAGE}{runtime}"
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(Struct, frozen=True):
     """One kernel to start: what to run, and what of the host it was granted."""
 
     argv: tuple[str, ...]
@@ -54,8 +54,7 @@ class Launch:
     """Whether the kernel may be forked from one that has imported what it needs, where an engine can."""
 
 
-@dataclass(frozen=True, slots=True)
-class Enforcement:
+class Enforcement(Struct, frozen=True):
     """How one limit or wall is kept on this machine."""
 
     limit: str
@@ -68,8 +67,7 @@ class Enforcement:
     """True for a watchdog: it acts after the fact, from outside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What the wall has counted so far, read from outside, so user code cannot forge it."""
 
     memory_bytes: int = 0

@@ -12,10 +12,11 @@ import os
 import pwd
 import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, NoReturn
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import WorkspaceError
 from sandbox_kernel.host.engines.paths import follow, is_below, is_within
@@ -76,8 +77,7 @@ SOCKETS: Final = tuple(
 """How paths begin where other programs, and our own host side, keep sockets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A directory or file that the policy shows inside, opened."""
 
     path: str
@@ -90,8 +90,7 @@ class Grant:
     """Whose it is on the host."""
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(Struct):
     """A grant and the descriptor (O_PATH) it was judged by; closes it."""
 
     grant: Grant

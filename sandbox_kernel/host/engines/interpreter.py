@@ -18,9 +18,10 @@ import site
 import stat
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import StartError
 from sandbox_kernel.host.engines.paths import Link, Shown, follow, is_within
@@ -38,8 +39,7 @@ MOST_SETTINGS: Final = 64 << 10
 """Bytes that are read of a pyvenv.cfg, which has a few hundred."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(Struct, frozen=True):
     """What must be visible for an interpreter to run."""
 
     executable: str

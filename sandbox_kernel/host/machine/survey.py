@@ -4,9 +4,11 @@ import os
 import shutil
 import stat
 import subprocess
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import SandboxError
 from sandbox_kernel.host.engines import engines_here

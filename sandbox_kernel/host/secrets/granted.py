@@ -23,7 +23,10 @@ DIRECTORY: Final = "SANDBOX_SECRETS"
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Values by name. Shown, it shows names only."""
+    """Values by name. Shown, it shows names only.
+
+    No Struct, which tells whoever prints it prettily (`__rich_repr__`) all that it holds.
+    """
 
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What becomes a file, byte for byte; bytes that are not UTF-8 are lone surrogates."""

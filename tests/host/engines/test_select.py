@@ -1,9 +1,9 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import EngineUnavailableError
 from sandbox_kernel.host.engines import choose, engines_here, select_engine

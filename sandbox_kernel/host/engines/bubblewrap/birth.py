@@ -6,8 +6,9 @@ Nothing here can fail a launch: without a fork the guest starts a kernel itself.
 """
 
 import socket
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import LimitUnenforceableError
 from sandbox_kernel.host.engines.base import CONNECTION_FILE, Launch

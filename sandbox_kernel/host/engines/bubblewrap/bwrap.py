@@ -8,10 +8,11 @@ namespaces in several ways. So it is run once, with everything a sandbox needs a
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import EngineUnavailableError
 from sandbox_kernel.host.engines.bubblewrap.identity import Identity
@@ -58,8 +59,7 @@ _COMPLAINTS: Final = {
 """What bubblewrap says, and what that means to the person at the keyboard."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bubblewrap:
+class Bubblewrap(Struct, frozen=True):
     """A bubblewrap that was tried out."""
 
     path: str

@@ -7,10 +7,11 @@ different when root runs this, `limits` and `seccomp` for what else holds.
 import contextlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 import sandbox_kernel
 from sandbox_kernel.host.engines.base import Enforcement, Launch

@@ -11,10 +11,11 @@ does not map it (in a container), all sandboxes are uid 65534, "nobody".
 """
 
 import os
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final, TypedDict
+
+from msgspec import Struct
 
 FIRST: Final = 1_900_000_000
 COUNT: Final = 1 << 26
@@ -29,8 +30,7 @@ class SubprocessOptions(TypedDict, total=False):
     extra_groups: list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """A user and group of the host; `dropped` where that is not who runs this."""
 
     uid: int

@@ -20,9 +20,10 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import SandboxError, StartError, WorkspaceError
 from sandbox_kernel.host.engines.bubblewrap.bytecode import program
@@ -38,8 +39,7 @@ PATIENCE: Final = 30.0
 """Seconds for the stage's work, which takes milliseconds; a swapping machine needs more."""
 
 
-@dataclass(slots=True)
-class Started:
+class Started(Struct):
     """A process that waits for its word, and our ends of its streams."""
 
     process: subprocess.Popen[bytes]

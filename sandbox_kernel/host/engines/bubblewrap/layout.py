@@ -17,8 +17,9 @@ symbolic link on the interpreter's way cannot be pinned like that; it is refused
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import WorkspaceError
 from sandbox_kernel.host.engines.bubblewrap.operations import (
@@ -58,8 +59,7 @@ RUNTIME_SIZE: Final = 4 << 20
 """A connection file and ten sockets need 44 KiB; the rest is room for what kernels leave there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """All that the layout depends on besides the policy."""
 
     system: System

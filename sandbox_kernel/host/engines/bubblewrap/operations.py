@@ -10,8 +10,9 @@ Nothing here touches the machine, so the whole wall can be asserted as a table.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 class Origin(Enum):
@@ -27,8 +28,7 @@ class Origin(Enum):
     """Named by the policy, or around an environment below what it named; as before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """Show a file or directory of the host."""
 
     source: str
@@ -41,8 +41,7 @@ class Bind:
         return place.bind(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Tmpfs:
+class Tmpfs(Struct, frozen=True):
     """Mount an empty file system in memory that holds at most `size` bytes."""
 
     target: str
@@ -54,8 +53,7 @@ class Tmpfs:
         return ["--perms", f"{self.mode:04o}", "--size", str(self.size), "--tmpfs", self.target]
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """Write a small file into the root."""
 
     target: str
@@ -66,8 +64,7 @@ class File:
         return ["--perms", "0644", "--file", str(place.data(self.content)), self.target]
 
 
-@dataclass(frozen=True, slots=True)
-class Empty:
+class Empty(Struct, frozen=True):
     """Cover a file with an empty one, or a directory with an empty one, that cannot be written to."""
 
     target: str
@@ -80,8 +77,7 @@ class Empty:
         return ["--perms", "0444", "--ro-bind-data", str(place.data("")), self.target]
 
 
-@dataclass(frozen=True, slots=True)
-class Symlink:
+class Symlink(Struct, frozen=True):
     """Make a symbolic link; only below directories that are themselves made in the root."""
 
     target: str
@@ -92,8 +88,7 @@ class Symlink:
         return ["--symlink", self.to, self.target]
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(Struct, frozen=True):
     """Mount the kernel's own `proc` or bubblewrap's minimal `dev`."""
 
     kind: str
@@ -104,8 +99,7 @@ class Fresh:
         return [f"--{self.kind}", self.target]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOnly:
+class ReadOnly(Struct, frozen=True):
     """Let nothing be written to the file system mounted at the target from here on (not below it)."""
 
     target: str
@@ -118,8 +112,7 @@ class ReadOnly:
 Operation = Bind | Tmpfs | File | Empty | Symlink | Fresh | ReadOnly
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where, at one launch, the things are that operations name."""
 
     bind: Callable[[Bind], list[str]]

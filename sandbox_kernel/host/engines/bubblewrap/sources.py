@@ -10,8 +10,10 @@ path: then a moment remains in which such a swap would not be noticed.
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from sandbox_kernel.errors import StartError
 from sandbox_kernel.host.engines.bubblewrap.bwrap import Bubblewrap
@@ -21,8 +23,7 @@ from sandbox_kernel.host.engines.bubblewrap.operations import Bind, Origin, Plac
 from sandbox_kernel.host.engines.grants import Opened
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Something that root attaches where the sandbox's user reaches it."""
 
     fd: int
@@ -34,7 +35,7 @@ class Source:
 
     def order(self) -> dict[str, object]:
         """Return it as `stage` reads it."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
 
 class Opener:

@@ -14,10 +14,11 @@ Rules:
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from sandbox_kernel.host.engines.bubblewrap.operations import (
     Bind,
@@ -122,8 +123,7 @@ _NAMES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(Struct, frozen=True):
     """What this machine has of the above."""
 
     links: tuple[Link, ...]

@@ -10,10 +10,11 @@ import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import EngineUnavailableError
 
@@ -22,8 +23,7 @@ PODMAN_SOCKET: Final = "/run/podman/podman.sock"
 SCHEMES: Final = ("unix", "tcp", "http", "https", "ssh")
 
 
-@dataclass(frozen=True, slots=True)
-class Certificates:
+class Certificates(Struct, frozen=True):
     """Files with which both ends of a connection prove who they are."""
 
     directory: Path
@@ -36,8 +36,7 @@ class Certificates:
         return str(path) if path.exists() else None
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a daemon is."""
 
     engine: str

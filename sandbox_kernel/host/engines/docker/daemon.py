@@ -9,7 +9,6 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import docker  # type: ignore[import-untyped]
@@ -19,6 +18,7 @@ import docker.transport  # type: ignore[import-untyped]
 import docker.transport.unixconn  # type: ignore[import-untyped]
 import requests.exceptions
 import urllib3.exceptions
+from msgspec import Struct
 
 from sandbox_kernel.errors import DaemonGoneError, EngineUnavailableError
 from sandbox_kernel.host.engines.docker.address import Address
@@ -48,8 +48,7 @@ class RefusedError(EngineUnavailableError):
         self.status = status
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(Struct, frozen=True):
     """A container that waits to be started."""
 
     id: str

@@ -6,9 +6,10 @@ import resource
 import socket
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from sandbox_kernel.host.engines.docker.address import Address
 
@@ -38,8 +39,7 @@ _RIGHTS: Final = re.compile(r"^CapEff:\s*([0-9a-f]+)$", re.MULTILINE)
 _OPEN_FILES: Final = re.compile(r"^Max open files\s+\S+\s+(\d+|unlimited)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """One daemon."""
 
     product: str
@@ -184,8 +184,7 @@ MISLEADING: Final = frozenset({"exitCode", "containerExitCode", "signal", "execI
 """What daemons tell of an end, among the container's labels, which come from its image and win."""
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """One image that the daemon has."""
 
     name: str

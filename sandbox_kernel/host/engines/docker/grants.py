@@ -10,10 +10,11 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn
+
+from msgspec import Struct
 
 import sandbox_kernel
 from sandbox_kernel.errors import StartError, WorkspaceError
@@ -34,8 +35,7 @@ NOTHING: Final = str(Path(sandbox_kernel.__file__).with_name("py.typed"))
 """An empty file, which covers a socket or a named pipe."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """A path of the daemon's machine, and where the container sees it."""
 
     source: str
@@ -43,8 +43,7 @@ class Bind:
     writable: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(Struct, frozen=True):
     """What a container is given of the host, and as whom it runs."""
 
     binds: tuple[Bind, ...] = ()

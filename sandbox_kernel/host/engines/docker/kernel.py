@@ -3,9 +3,10 @@
 import os
 import re
 import shutil
-from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
+
+from msgspec.structs import replace
 
 from sandbox_kernel.host.engines.base import Launch
 from sandbox_kernel.host.engines.docker.facts import Facts, Image

@@ -5,8 +5,9 @@ field. What is not named here is the daemon's default, which is what its adminis
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from sandbox_kernel.host.engines.docker.facts import Facts, Image
 from sandbox_kernel.host.engines.docker.grants import Bind, Granted
@@ -42,8 +43,7 @@ HOST_NAMES: Final = ("/etc/hosts", "/etc/resolv.conf")
 """Files that Podman makes from the host's own, also for a container without a network."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """What one container is for."""
 
     command: Sequence[str]

@@ -1,8 +1,7 @@
 """The wall as a table: nothing is run here."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import WorkspaceError
 from sandbox_kernel.host.engines.bubblewrap.layout import LIBRARY, SECOND_WALL, Facts, build

@@ -1,8 +1,7 @@
 """Real daemons with the engines on them."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from sandbox_kernel.host.engines.docker.address import Address
 from sandbox_kernel.host.engines.docker.daemon import Daemon

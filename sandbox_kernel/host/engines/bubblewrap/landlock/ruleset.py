@@ -2,8 +2,10 @@
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sandbox_kernel.host.engines.bubblewrap.operations import Bind, Fresh, Operation, Tmpfs
 
@@ -29,8 +31,7 @@ LOOK: Final = EXECUTE | READ_FILE | READ_DIR
 DEVICES: Final = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | IOCTL_DEV
 
 
-@dataclass(frozen=True, slots=True)
-class Ruleset:
+class Ruleset(Struct, frozen=True):
     """What is forbidden everywhere, and what of it is allowed below which path inside."""
 
     files: int

@@ -1,8 +1,9 @@
 """What keeps a limit, said once for all ways of keeping it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from sandbox_kernel.host.engines.base import Enforcement, Usage
 
@@ -16,8 +17,7 @@ STARTING = 1_000_000
 so short that it has all it needs at once, and does not stand still for half of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The part of a policy that is kept here."""
 
     memory: int

@@ -9,16 +9,16 @@ how a place becomes a path depends on what part of the tree is mounted, as /proc
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 PREFIX = "sandbox-kernel-"
 """How the groups are named that we make: what follows is the launch's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """One mounted tree of control groups."""
 
     version: int

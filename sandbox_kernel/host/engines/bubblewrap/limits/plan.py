@@ -2,8 +2,9 @@
 
 import contextlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import LimitUnenforceableError
 from sandbox_kernel.host.engines.base import Enforcement, Usage
@@ -22,8 +23,7 @@ NAME = re.compile(r"[0-9a-f]{8,64}")
 """What a launch's name looks like; it becomes part of paths."""
 
 
-@dataclass(frozen=True, slots=True)
-class LimitPlan:
+class LimitPlan(Struct, frozen=True):
     """What will keep which limit."""
 
     keepers: tuple[Keeper, ...]

@@ -12,9 +12,10 @@ So the place is above us, or elsewhere. In this order:
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from sandbox_kernel.host.engines.bubblewrap.limits import group
 from sandbox_kernel.host.engines.bubblewrap.limits.places import Tree, words, writable
@@ -44,8 +45,7 @@ class Subtree(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Above:
+class Above(Struct, frozen=True):
     """A group above us."""
 
     directory: Path

@@ -21,9 +21,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from sandbox_kernel.errors import LimitUnenforceableError
 from sandbox_kernel.host.engines.bubblewrap.limits import group
@@ -139,8 +140,7 @@ class Scope:
                 raise
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     """A scope that was made, and what holds it."""
 
     directory: Path

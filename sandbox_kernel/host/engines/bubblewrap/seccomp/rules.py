@@ -6,9 +6,10 @@ is not known here is an error: a rule that is read wrongly is a hole.
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
 
 MASKED_EQ = "SCMP_CMP_MASKED_EQ"
 ALLOW = "SCMP_ACT_ALLOW"
@@ -32,8 +33,7 @@ class Architecture(Enum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """Holds when argument `index`, of the bits in `mask`, equals `value`.
 
     The only comparison used: with a mask of 32 bits it looks at just what the kernel looks at,
@@ -45,8 +45,7 @@ class Condition:
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """What to do about one system call when all conditions hold; `errno` None is allow."""
 
     name: str
@@ -54,8 +53,7 @@ class Rule:
     conditions: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """The whole list: what happens to each call, and to all others."""
 
     default_errno: int

@@ -14,9 +14,10 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from sandbox_kernel.host.engines.bubblewrap.identity import trial_identity
 from sandbox_kernel.host.environment import TEMPORARY
@@ -57,8 +58,7 @@ class TemplateError(Exception):
     """A template cannot be used; the message says why, for a log. The launch goes another way."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """All that kernels forked from one template have in common."""
 
     argv: tuple[str, ...]
@@ -95,8 +95,7 @@ def inherited() -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Walls:
+class Walls(Struct, frozen=True):
     """What a forked kernel must know to end up behind the same walls as PID 1."""
 
     uid: int | None
@@ -118,8 +117,7 @@ class Walls:
         )
 
 
-@dataclass(slots=True)
-class Forked:
+class Forked(Struct):
     """A process that waits for the word to enter a sandbox. It ends when this is closed without."""
 
     pid: int

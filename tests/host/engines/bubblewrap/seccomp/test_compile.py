@@ -4,9 +4,9 @@ import random
 import subprocess
 import sys
 from collections import defaultdict
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox_kernel.host.engines.bubblewrap.seccomp import filter_path
 from sandbox_kernel.host.engines.bubblewrap.seccomp.compile import LibSeccomp, compile_filter

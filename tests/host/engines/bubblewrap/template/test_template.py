@@ -9,10 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from sandbox_kernel.errors import LimitUnenforceableError
 from sandbox_kernel.host.engines.bubblewrap import BubblewrapEngine, birth
