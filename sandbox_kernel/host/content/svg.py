@@ -5,9 +5,9 @@ notebook put it into their page as it is. So it is written anew from a list of w
 """
 
 import re
+from html import escape
 from typing import Final
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
 
 from sandbox_kernel.host.content.texts import words
 
@@ -43,6 +43,12 @@ _READ: Final = ELEMENTS | _UNWRAPPED
 _ELSEWHERE = re.compile(r"url\(\s*[\"']?(?!#)|@|javascript:|\\|expression|image-set|src\(", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z][\w.-]*")
 _EMBEDDED = re.compile(r"data:image/(?:png|jpeg|gif|webp)[;,]", re.IGNORECASE)
+
+_IN_QUOTES: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
+)
+"""How a value's characters are written; spaces as they are, or they would be read as others. The standard
+library's own way (`xml.sax.saxutils`) comes with what opens URLs, for which every kernel would wait."""
 
 
 class _NotSvgError(Exception):
@@ -88,14 +94,14 @@ class _Copy:
     def characters(self, data: str) -> None:
         if not self._skipped:
             in_style = self._nest[-1] == "style"
-            (self._style if in_style else self.text).append(data if in_style else escape(data))
+            (self._style if in_style else self.text).append(data if in_style else escape(data, quote=False))
 
     def _end_style(self) -> None:
         """Write a style sheet, if nothing in the whole of it leads elsewhere: it may have come in pieces."""
         style = "".join(self._style)
         self._style.clear()
         if not _ELSEWHERE.search(style):
-            self.text.append(escape(style))
+            self.text.append(escape(style, quote=False))
 
 
 def _attribute(item: tuple[str, str]) -> str:
@@ -105,7 +111,7 @@ def _attribute(item: tuple[str, str]) -> str:
         return ""
     refers = name.lower() in {"href", "src"}
     allowed = value.startswith("#") or _EMBEDDED.match(value) if refers else not _ELSEWHERE.search(value)
-    return f" {_PREFIXES[space]}{name}={quoteattr(value)}" if allowed else ""
+    return f' {_PREFIXES[space]}{name}="{value.translate(_IN_QUOTES)}"' if allowed else ""
 
 
 def drawing(svg: str) -> str | None:
