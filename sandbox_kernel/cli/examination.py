@@ -26,8 +26,11 @@ from sandbox_kernel.host import registry
 from sandbox_kernel.host.engines import choose
 from sandbox_kernel.host.engines.base import Enforcement
 from sandbox_kernel.host.engines.bubblewrap.bwrap import USUAL
-from sandbox_kernel.host.machine import Hole, Setting, Wall, beyond, room_here
+from sandbox_kernel.host.machine.holes import Hole
+from sandbox_kernel.host.machine.room import beyond, room_here
+from sandbox_kernel.host.machine.settings import Setting
 from sandbox_kernel.host.machine.survey import survey
+from sandbox_kernel.host.machine.walls import Wall
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome, Progress, RunOptions, run_notebook
 from sandbox_kernel.policy import Policy
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from sandbox_kernel.errors import LimitUnenforceableError, SandboxError
 from sandbox_kernel.host.engines import choose
 from sandbox_kernel.host.engines.docker.address import at_hand, find_address
-from sandbox_kernel.host.machine import beyond, room_here
+from sandbox_kernel.host.machine.room import beyond, room_here
 from sandbox_kernel.policy import Policy
 
 

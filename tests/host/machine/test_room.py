@@ -1,7 +1,6 @@
 """What a policy allows and a machine does not have is said, in a sentence for each."""
 
-from sandbox_kernel.host.machine import beyond, room_here
-from sandbox_kernel.host.machine.room import Room
+from sandbox_kernel.host.machine.room import Room, beyond, room_here
 from sandbox_kernel.policy import GiB, Policy
 
 SMALL = Room(memory=8 * GiB, cpus=2, pids=32_768, files=1024)

@@ -7,8 +7,8 @@ import pytest
 
 from sandbox_kernel.host.engines.bubblewrap.bwrap import find_bubblewrap
 from sandbox_kernel.host.engines.bubblewrap.identity import trial_identity
-from sandbox_kernel.host.machine import Wall
 from sandbox_kernel.host.machine.survey import Survey, survey
+from sandbox_kernel.host.machine.walls import Wall
 from sandbox_kernel.policy import Policy
 
 NOWHERE = "unix:///nowhere/docker.sock"
