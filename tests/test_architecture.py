@@ -233,6 +233,8 @@ REGISTRATIONS = {
     ("sandbox_kernel/host/engines/bubblewrap/template/templates.py", "os.register_at_fork"),
 }
 """Calls at the top of a module that are known, with no effect until a sandbox runs."""
+IMPORTED_WITH = {("sandbox_kernel/notebooks/__init__.py", "with grammar_later():")}
+"""Blocks of imports at the top of a module, with something that is undone at their end."""
 FORBIDDEN_CALLS = (
     "os.environ",
     "os.getenv",
@@ -255,7 +257,7 @@ def effects(path):
             "TYPE_CHECKING",
             "__name__ == '__main__'",
         }
-        if docstring or guarded or is_known(path, node):
+        if docstring or guarded or is_known(path, node) or imports_with(path, node):
             continue
         if not isinstance(node, HARMLESS) or (isinstance(node, ast.Assign) and text_is_effect(node.value)):
             found.add(text)
@@ -265,6 +267,12 @@ def effects(path):
 def is_known(path, node):
     call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     return call and (path.relative_to(ROOT).as_posix(), ast.unparse(node.value.func)) in REGISTRATIONS
+
+
+def imports_with(path, node):
+    if not isinstance(node, ast.With) or not all(isinstance(one, ast.ImportFrom) for one in node.body):
+        return False
+    return (path.relative_to(ROOT).as_posix(), ast.unparse(node).splitlines()[0]) in IMPORTED_WITH
 
 
 def text_is_effect(value):

@@ -5,12 +5,15 @@ sandbox adds (a trusted cause of death) is read, if it is there, from the kernel
 provisioner.
 """
 
-from sandbox_kernel.notebooks.artifacts import Artifact
-from sandbox_kernel.notebooks.destination import Destination
-from sandbox_kernel.notebooks.files import read_notebook, write_notebook
-from sandbox_kernel.notebooks.progress import Cell, Progress
-from sandbox_kernel.notebooks.result import CellRecord, Outcome, Result
-from sandbox_kernel.notebooks.run import DEFAULT_KERNEL, NotebookRun, RunOptions, run_notebook
+from sandbox_kernel.notebooks.grammar import grammar_later
+
+with grammar_later():
+    from sandbox_kernel.notebooks.artifacts import Artifact
+    from sandbox_kernel.notebooks.destination import Destination
+    from sandbox_kernel.notebooks.files import read_notebook, write_notebook
+    from sandbox_kernel.notebooks.progress import Cell, Progress
+    from sandbox_kernel.notebooks.result import CellRecord, Outcome, Result
+    from sandbox_kernel.notebooks.run import DEFAULT_KERNEL, NotebookRun, RunOptions, run_notebook
 
 __all__ = [
     "DEFAULT_KERNEL",

@@ -112,6 +112,45 @@ def test_submissions_are_checked_without_what_checks_formats(tmp_path: Path) -> 
     assert not found & {*FORMATS}
 
 
+GRAMMAR = """
+def is_valid_syntax(term, value):
+    return value == "address"
+def parse(term, value):
+    return value
+"""
+
+
+def test_no_program_waits_for_a_grammar_that_it_does_not_use(tmp_path: Path) -> None:
+    """`Sandbox` comes without it, and who asks jsonschema of an address afterwards is told the truth."""
+    (tmp_path / "rfc3987_syntax.py").write_text(GRAMMAR)
+    act = f"""
+sys.path.insert(0, {str(tmp_path)!r})
+from sandbox_kernel import Sandbox
+"""
+    found = imported(act)
+    assert {"nbformat", "jsonschema"} <= found
+    assert "rfc3987_syntax" not in found
+    asked = f"""{act}
+from jsonschema import FormatChecker
+assert FormatChecker().conforms("address", "iri") and not FormatChecker().conforms("no address", "iri")
+"""
+    assert "rfc3987_syntax" in imported(asked)
+
+
+def test_all_of_what_comes_later_is_there_at_once_if_it_must(tmp_path: Path) -> None:
+    """Should jsonschema take something else from it, it gets that."""
+    (tmp_path / "rfc3987_syntax.py").write_text(GRAMMAR)
+    act = f"""
+sys.path.insert(0, {str(tmp_path)!r})
+from sandbox_kernel.notebooks.grammar import grammar_later
+del sys.modules["jsonschema"]
+with grammar_later():
+    from rfc3987_syntax import is_valid_syntax, parse
+assert parse("iri", 1) == 1 and not is_valid_syntax("iri", 1)
+"""
+    assert "rfc3987_syntax" in imported(act)
+
+
 def test_what_is_left_out_can_still_be_imported(tmp_path: Path) -> None:
     """What notebooks are read without is not kept from whoever imports it afterwards."""
     for name in FORMATS:
