@@ -110,8 +110,9 @@ def layer(module):
 
 
 def sources():
+    """Return our modules; not the files of the guest's profile, which are data: ipykernel's, not ours."""
     every = sorted(path for tree in TREES.values() for path in tree.rglob("*.py"))
-    return [path for path in every if path.name != "ipython_kernel_config.py"]  # data: ipykernel's, not ours
+    return [path for path in every if path.parent.name != "profile" or path.name == "__init__.py"]
 
 
 @cache

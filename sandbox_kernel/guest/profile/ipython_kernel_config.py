@@ -9,7 +9,7 @@ is beyond 1000 messages. Neither is what a user expects of `print`. With this pr
 that publishes waits for its reader: the socket does not drop, at most MAX_QUEUED messages wait
 for it, and a stream is flushed after FLUSH_CHARACTERS. The control thread never waits, for an
 answer to it must not. An error is formatted once, so that an interrupt is answered sooner. And who
-subscribes late is told that the kernel has begun.
+subscribes late is told that the kernel has begun. What becomes of interrupts has a file of its own.
 
 Code inside can undo it. What it gains is to lose its own output or to reach its own memory
 limit: nothing outside rests on this.
@@ -347,6 +347,7 @@ def announce_to_the_late(publisher: type[IOPubThread], kernel: type[Kernel]) -> 
 
 bind_with_marks(IPKernelApp)
 announce_to_the_late(IOPubThread, Kernel)
+load_subconfig("interrupts.py")  # type: ignore[name-defined]  # noqa: F821 - IPython provides it
 
 _module = sys.modules["_sandbox_profile"] = types.ModuleType("_sandbox_profile", __doc__)
 _module.WaitingStream = WaitingStream  # type: ignore[attr-defined]

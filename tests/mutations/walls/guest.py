@@ -5,6 +5,7 @@ from tests.mutations.mutation import Mutation, within
 _GUEST = "sandbox_kernel/guest"
 KERNEL = f"{_GUEST}/kernel.py"
 LIFE = f"{_GUEST}/life.py"
+PROFILE = f"{_GUEST}/profile/interrupts.py"
 SERVICE = f"{_GUEST}/service.py"
 SUPERVISOR = f"{_GUEST}/supervisor.py"
 
@@ -15,6 +16,10 @@ def _isolation(*tests: str) -> tuple[str, ...]:
 
 def _start(*tests: str) -> tuple[str, ...]:
     return within("guest/test_start.py", *tests)
+
+
+def _answers(*tests: str) -> tuple[str, ...]:
+    return within("guest/test_answers.py", *tests)
 
 
 MUTATIONS = (
@@ -240,4 +245,89 @@ MUTATIONS = (
     ),
 )
 
-SECTIONS = (("The guest, PID 1", MUTATIONS),)
+_WHEREVER = "test_a_cell_is_answered_wherever_an_interrupt_strikes"
+
+ANSWERS = (
+    Mutation(
+        "answers-interrupts",
+        "A cell is answered, wherever in ipykernel's own code an interrupt strikes.",
+        f"{_GUEST}/profile/ipython_kernel_config.py",
+        'load_subconfig("interrupts.py")  # type',
+        "# type",
+        _answers(f"{_WHEREVER}[a cell]", f"{_WHEREVER}[expressions]"),
+    ),
+    Mutation(
+        "answers-held-before",
+        "What was interrupted before its first line does not run.",
+        PROFILE,
+        "                if _HELD:\n                    raise KeyboardInterrupt\n",
+        "",
+        _answers("test_an_interrupt_is_not_lost[before all-a cell]"),
+    ),
+    Mutation(
+        "answers-held-after",
+        "An interrupt that came after a cell's last line ends a run all the same.",
+        PROFILE,
+        'if _HELD and is_main_thread() and reply.get("status") == "ok":',
+        "if False:",
+        _answers("test_an_interrupt_is_not_lost[after its end-a cell]"),
+    ),
+    Mutation(
+        "answers-failure",
+        "A cell is answered when the kernel fails to execute it.",
+        PROFILE,
+        "        except Exception as error:\n",
+        "        except ZeroDivisionError as error:\n",
+        _answers("test_a_cell_that_breaks_its_kernel_s_machinery_is_answered[RuntimeError]"),
+    ),
+    Mutation(
+        "answers-cancelled",
+        "And when the task that was to execute it is cancelled.",
+        PROFILE,
+        "        except (KeyboardInterrupt, asyncio.CancelledError):",
+        "        except KeyboardInterrupt:",
+        _answers("test_an_interrupt_is_not_lost[before its start-asynchronous]"),
+    ),
+    Mutation(
+        "answers-first-step",
+        "An asynchronous cell that was interrupted before its first step does not take it.",
+        PROFILE,
+        "                future.cancel()\n",
+        "                pass\n",
+        _answers("test_an_interrupt_is_not_lost[before its start-asynchronous]"),
+    ),
+    Mutation(
+        "answers-others",
+        "Half a reply to another request does not take the next cell's with it.",
+        PROFILE,
+        '        if self.get_parent("shell")["header"]["msg_type"] not in self.msg_types:',
+        "        if True:",
+        _answers("test_other_requests_are_answered_too[kernel_info_request]"),
+    ),
+    Mutation(
+        "answers-inspection",
+        "An interrupted inspection is answered.",
+        PROFILE,
+        '            return {"status": "error", "ename": "KeyboardInterrupt",',
+        '            raise\n            return {"status": "error", "ename": "KeyboardInterrupt",',
+        _answers("test_other_requests_are_answered_too[inspect_request]"),
+    ),
+    Mutation(
+        "answers-comms",
+        "An interrupt on the border of a comm's handler does not end the kernel.",
+        PROFILE,
+        "        except KeyboardInterrupt:  # just before a comm's handler",
+        "        except ZeroDivisionError:  # just before a comm's handler",
+        _answers("test_a_comm_s_message_leaves_the_kernel_idle"),
+    ),
+    Mutation(
+        "answers-awake",
+        "A cell that awaits something is interrupted while it does.",
+        PROFILE,
+        "                loop.call_soon_threadsafe(int)  # anything\n",
+        "",
+        _answers("test_an_interrupted_wait"),
+    ),
+)
+
+SECTIONS = (("The guest, PID 1", MUTATIONS), ("The kernel's answers", ANSWERS))
