@@ -45,6 +45,9 @@ MAX_STATUS = 1 << 10
 FREE_REPLY = 256 << 10
 """Bytes of a reply that are not charged to the cell that runs: its client has asked for them."""
 
+LOST = "ReplyLost", "The kernel went on without answering this cell."
+"""Name and sentence of the error in place of a reply that did not come, and will not."""
+
 PUBLISHED = frozenset(
     (
         *("stream", "display_data", "update_display_data", "execute_result", "error", "clear_output"),
@@ -250,6 +253,8 @@ class Guard:
         """
         ends_account = request.executes or self.ledger.running() is None
         if request.executes:
+            for earlier in self.ledger.before(request):  # answered, if only by us, and then not called idle
+                yield from self._end(earlier)
             yield from self._sum_up(request)
         self.ledger.idle(request)
         yield ToClient(Channel.IOPUB, sealed)
@@ -289,6 +294,7 @@ class Guard:
         request = self.ledger.answerable(channel, read.msg_type, read.parent_id)
         if request is None:
             raise MalformedMessageError("a reply that nobody waits for")
+        yield from self._answer_for_what_was_passed_over(request)
         size = read.raw.size
         if size > MAX_REPLY or (size > FREE_REPLY and not self.budget.charge(size)):
             yield from self._reply_too_large(request, size)
@@ -315,6 +321,16 @@ class Guard:
         yield ToClient(channel, sealed.parts)
         if request.held_idle:
             yield from self._pass_idle(request, request.held_idle)
+
+    def _answer_for_what_was_passed_over(self, request: Request) -> Iterator[Action]:
+        """Yield replies to earlier cells whose own will not come: a kernel takes its cells in turn.
+
+        Left open, such a cell would have its client wait, and the deadline of a cell pass on an idle kernel.
+        """
+        for earlier in self.ledger.before(request) if request.executes else ():
+            if earlier.answered is None:
+                passed = earlier.deadline and ("DeadlinePassed", earlier.deadline)
+                yield from self._answer(earlier, *(passed or LOST))
 
     def _reply_too_large(self, request: Request, size: int) -> Iterator[Action]:
         self._refuse(f"a reply of {size} bytes")

@@ -11,6 +11,7 @@ not fill the host's memory with questions.
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import takewhile
 
 from msgspec import Struct
 
@@ -131,6 +132,11 @@ class Ledger:
         for cell in self.executing():
             first.setdefault((cell.channel, cell.subshell), cell)
         return list(first.values())
+
+    def before(self, cell: Request) -> list[Request]:
+        """Return the open cells that were entered before this one, and run one after the other with it."""
+        earlier = takewhile(lambda each: each is not cell, self._cells.values())
+        return [each for each in earlier if (each.channel, each.subshell) == (cell.channel, cell.subshell)]
 
     def waiting(self, channel: Channel) -> Request | None:
         """Return the first request on a channel that has no reply yet."""

@@ -132,6 +132,33 @@ def test_an_idle_that_overtook_its_reply_is_not_lost(talk):
     assert kinds == ["execute_reply", "status"]
 
 
+@pytest.mark.parametrize("idle", [False, True], ids=["silent", "idle"])
+def test_a_cell_whose_reply_was_lost_ends_with_the_next(talk, idle):
+    """A kernel takes its cells in turn: one that has answered a later cell will not answer the earlier."""
+    lost, later = talk.execute(), talk.execute()
+    if idle:
+        talk.publish("status", {"execution_state": "idle"}, lost)
+    ends = told(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, later))
+    ends += told(talk.publish("status", {"execution_state": "idle"}, later))
+    replies = [content for _, kind, content in ends if kind == "execute_reply"]
+    assert [reply.get("ename") for reply in replies] == ["ReplyLost", None]
+    kinds = [kind for _, kind, _ in ends]
+    assert kinds.count("status") == kinds.count("execute_reply") == 2
+    assert kinds.index("execute_reply") < kinds.index("status")
+    assert not list(talk.guard.ledger.open_cells())
+    assert not talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, lost)
+
+
+def test_a_lost_reply_of_a_cell_that_is_overdue(talk):
+    """What the guard has interrupted ends in its deadline, also if nothing else is heard of it."""
+    lost, later = talk.execute(), talk.execute()
+    talk.guard.interrupted(None, "The deadline passed.")
+    ends = told(talk.say(Channel.SHELL, "execute_reply", {"status": "ok"}, later))
+    replies = [content for _, kind, content in ends if kind == "execute_reply"]
+    assert [reply.get("evalue") for reply in replies] == ["The deadline passed.", None]
+    del lost
+
+
 def test_a_question_needs_permission(talk):
     """input_request passes only for a running cell whose client allowed it."""
     question = {"prompt": "name?", "password": False}

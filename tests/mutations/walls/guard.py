@@ -592,8 +592,32 @@ CONTENTS = (
     ),
 )
 
+LOST = (
+    Mutation(
+        "guard-lost-reply",
+        "A cell whose reply was lost does not stay open for ever, with its deadline running.",
+        "sandbox_kernel/host/guard.py",
+        "        yield from self._answer_for_what_was_passed_over(request)\n",
+        "",
+        _guard(
+            "test_a_cell_whose_reply_was_lost_ends_with_the_next[silent]",
+            "test_a_cell_whose_reply_was_lost_ends_with_the_next[idle]",
+            "test_a_lost_reply_of_a_cell_that_is_overdue",
+        ),
+    ),
+    Mutation(
+        "guard-lost-idle",
+        "Nor does one whose idle was.",
+        "sandbox_kernel/host/guard.py",
+        "            for earlier in self.ledger.before(request):  # answered",
+        "            for earlier in ():  # answered",
+        _guard("test_a_cell_whose_reply_was_lost_ends_with_the_next[silent]"),
+    ),
+)
+
 SECTIONS = (
     ("The guard: who may say what", RULES),
+    ("The guard: what is lost", LOST),
     ("The guard: budgets", BUDGETS),
     ("The guard: what clients can hold", CONTENTS),
 )
