@@ -2,10 +2,11 @@
 
 import keyword
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from secrets import token_hex
 from tempfile import NamedTemporaryFile
+from time import monotonic
 from typing import Any, Final
 
 from sandbox_kernel.errors import TransferError
@@ -17,6 +18,11 @@ LIMIT: Final = 64 * MiB
 """Bytes of one value or file, unless its caller allows more: it is held in memory several times, on both
 sides, while it crosses."""
 
+FIRST_SECONDS: Final = 30.0
+PIECE_SECONDS: Final = 1.0
+"""How long a crossing may take, and how much longer for each piece, which takes milliseconds: with ten
+seconds for an answer, a kernel could drag a single file of LIMIT out for an hour."""
+
 _HERE: Final = Path(__file__).parent
 _SCRIPT: Final = b"\n".join((_HERE / name).read_bytes() for name in ("values.py", "inside.py"))
 
@@ -25,8 +31,9 @@ class Crossing:
     """What goes into one kernel and comes out of it."""
 
     def __init__(self, ask: Ask) -> None:
-        self._far = FarSide(ask, _SCRIPT)
-        self._files = KernelFiles(ask)
+        paced = _paced(ask)
+        self._far = FarSide(paced, _SCRIPT)
+        self._files = KernelFiles(paced)
 
     async def put_value(self, name: str, kind: str, data: bytes) -> None:
         """Make a variable of an encoded value.
@@ -76,6 +83,21 @@ class Crossing:
         async for piece in self._files.read(path, limit=limit):
             data += piece
         return bytes(data)
+
+
+def _paced(ask: Ask) -> Ask:
+    """Return how to ask a kernel that has to keep pace, from now on."""
+    until = monotonic() + FIRST_SECONDS
+
+    async def asked(content: dict[str, Any], buffers: Sequence[bytes]) -> dict[str, Any]:
+        nonlocal until
+        reply = await ask(content, buffers)
+        until += PIECE_SECONDS
+        if monotonic() > until:
+            raise TransferError(f"The kernel takes more than {PIECE_SECONDS:g} s for each piece.")
+        return reply
+
+    return asked
 
 
 def encoded(name: str, value: Any, limit: int) -> tuple[str, bytes]:

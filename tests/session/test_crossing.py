@@ -11,7 +11,7 @@ import pytest
 from sandbox_kernel import Sandbox
 from sandbox_kernel.errors import TransferError
 from sandbox_kernel.notebooks.transfer import FarSide
-from sandbox_kernel.session import Outcome
+from sandbox_kernel.session import Outcome, crossing
 from sandbox_kernel.session.crossing import Crossing
 
 
@@ -178,6 +178,24 @@ def test_lies(liar: Sandbox, lie: str) -> None:
     assert str(raised.value).isprintable()
     with contextlib.suppress(TransferError):
         assert isinstance(liar.get_file("x"), bytes)
+
+
+SLOW = """
+import time
+told = get_ipython().user_expressions
+get_ipython().user_expressions = lambda asked: time.sleep(0.2) or told(asked)
+"""
+
+
+def test_a_kernel_that_drags_its_answers_out(liar: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each comes in time, and there would be thousands of them."""
+    monkeypatch.setattr(crossing, "FIRST_SECONDS", 1.0)
+    monkeypatch.setattr(crossing, "PIECE_SECONDS", 0.01)
+    liar.run(SLOW).or_raise()
+    with pytest.raises(TransferError, match="takes more than"):
+        liar.get("bytes(10_000_000)")
+    with pytest.raises(TransferError, match="takes more than"):
+        liar.put_file("x", bytes(10_000_000))
 
 
 def test_a_dead_sandbox_says_why() -> None:

@@ -12,6 +12,14 @@ def _values(*tests: str) -> tuple[str, ...]:
 
 MUTATIONS = (
     Mutation(
+        "session-pace",
+        "A kernel that drags out each of its answers does not keep its caller for an hour.",
+        f"{_SESSION}/crossing.py",
+        "        if monotonic() > until:\n",
+        "        if False:\n",
+        within("session/test_crossing.py", "test_a_kernel_that_drags_its_answers_out"),
+    ),
+    Mutation(
         "session-brackets",
         "A text of brackets does not become gigabytes of lists.",
         SUSPICION,
