@@ -4,7 +4,8 @@ Rules:
 
 - A call is a task of its own. Who waits for it may go away (a cancelled task, Ctrl-C): then the code
   is interrupted, and the next call waits for the end of that.
-- A deadline interrupts first. Code that does not react within GRACE is ended with its sandbox.
+- A deadline interrupts first. Code that does not react within GRACE is ended with its sandbox; a kernel that
+  has only lost its reply is kept.
 - A sandbox that has ended says why on every later call, until `reset` makes another.
 """
 
@@ -35,6 +36,9 @@ Result = TypeVar("Result")
 
 GRACE: Final = 5.0
 """Seconds that interrupted code has for its `finally`; numerical libraries look at signals now and then."""
+
+PROMPT: Final = 1.0
+"""Seconds of these after which code has mostly reacted, and the kernel is asked whether it is idle."""
 
 EARLIER: Final = "That was in an earlier call; reset() gives a fresh sandbox."
 """What is added to a cause that is told once more."""
@@ -339,7 +343,10 @@ class Session:
         if call.end is None:
             ending = _overdue(call)
             await client.interrupt()
-            await asyncio.wait({work}, timeout=GRACE)
+            await asyncio.wait({work}, timeout=PROMPT)
+            if not work.done():
+                client.ask_for_a_sign()  # what has lost its reply ends with it, and need not end its sandbox
+                await asyncio.wait({work}, timeout=GRACE - PROMPT)
             if work.done() and not isinstance(work.exception(), DeadKernelError):
                 return ending
             did = f"The code did not react to being interrupted within {GRACE:g} s, so its sandbox was ended."

@@ -22,6 +22,25 @@ def test_lazy_exports() -> None:
         _ = sandbox_kernel.Sandbix
 
 
+LOST_REPLY = """
+session = get_ipython().kernel.session
+send = session.send
+def losing(stream, what, *rest, **more):
+    if what != "execute_reply":
+        return send(stream, what, *rest, **more)
+    session.send = send
+session.send = losing
+"""
+"""Something has gone wrong in the kernel; by an interrupt alone it does not."""
+
+
+def test_a_reply_that_never_comes_costs_the_call_and_not_the_sandbox(shared: Sandbox) -> None:
+    """A kernel that answers a later request is idle, and keeps its variables."""
+    shared.run("kept = 3")
+    assert shared.run(LOST_REPLY, timeout=0.2).outcome is Outcome.TIMEOUT
+    assert shared.run("kept").value == "3"
+
+
 def test_a_call(shared: Sandbox) -> None:
     """A call has what was printed, on both streams, and the last expression's value."""
     code = "import sys\nprint('out')\nprint('err', file=sys.stderr)\nprint('more')\n{'a': 1}"

@@ -172,6 +172,14 @@ MUTATIONS = (
         within("session/test_container.py", "test_another_engine_is_another_python"),
     ),
     Mutation(
+        "session-lost-reply",
+        "A sandbox is not ended with all its variables because one answer of its kernel was lost.",
+        f"{_SESSION}/session.py",
+        "                client.ask_for_a_sign()",
+        "                pass",
+        within("session/test_sandbox.py", "test_a_reply_that_never_comes_costs_the_call_and_not_the_sandbox"),
+    ),
+    Mutation(
         "session-losses-told",
         "A model hears that its variables are gone, also when no fresh sandbox was to be had at once.",
         "sandbox_kernel/mcp/desk.py",
