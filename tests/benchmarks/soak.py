@@ -13,7 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
+from glob import glob
 from pathlib import Path
 
 from sandbox_kernel import Sandbox
@@ -56,13 +58,13 @@ class Look:
 
 
 def descendants(parent: int) -> Iterator[int]:
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield int(child)
-            try:
-                yield from descendants(int(child))
-            except OSError:  # gone meanwhile
-                continue
+    for task in glob(f"/proc/{parent}/task/*/children"):
+        children = ""
+        with suppress(OSError):  # the thread has ended meanwhile
+            children = Path(task).read_text()
+        for child in map(int, children.split()):
+            yield child
+            yield from descendants(child)
 
 
 def pss(process: int) -> float:
