@@ -98,7 +98,7 @@ def _policy(suite: Suite, settings: Mapping[str, str]) -> Policy:
             raise PolicyError("a submission is given no folder: leave 'workspace' out; 'mounts' share one.")
     strict = Layer({"profile": "strict"}, "check")
     policy = Policy.from_layers([strict, structs.replace(environment, settings=place), own, *above])
-    return structs.replace(policy, workspace="none")
+    return policy.replace(workspace="none")
 
 
 def jobs_for(policy: Policy) -> int:

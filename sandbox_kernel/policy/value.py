@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from msgspec.structs import asdict, force_setattr
 
 from sandbox_kernel.errors import PolicyError
@@ -20,7 +20,8 @@ from sandbox_kernel.policy.fields import (
 )
 from sandbox_kernel.policy.layers import FIELD_NAMES, Layer, layer_from_environment, resolve
 from sandbox_kernel.policy.maxima import Maxima, within_trees
-from sandbox_kernel.policy.names import quoted, quoted_for
+from sandbox_kernel.policy.names import quoted, quoted_for, refuse_unknown
+from sandbox_kernel.policy.profiles import PROFILES
 from sandbox_kernel.policy.secrets import Secret, split_secret
 from sandbox_kernel.policy.units import MiB, UnusableError
 
@@ -28,13 +29,15 @@ from sandbox_kernel.policy.units import MiB, UnusableError
 class Policy(Struct, frozen=True, kw_only=True):
     """Everything a sandbox is allowed; sizes in bytes, times in seconds.
 
-    Complete and checked: an instance that exists is usable.
+    Complete and checked: an instance that exists is usable. It may be made of texts as well, as settings are:
+    `Policy(memory="512m", cell_timeout="2m")`. `replace` gives the same with other values.
 
-    :raises PolicyError: on construction, when a value is not of its field's kind or out of bounds.
+    :raises PolicyError: on construction, when a value is not of its field's kind or out of bounds, or a
+        profile is named without its values.
     """
 
     profile: str = "default"
-    """The profile that the other values started from; a label, enforced by nothing."""
+    """The profile that the other values started from, as `from_settings` has them do."""
     engine: EngineName = "auto"
     """How the wall is built; "auto" takes what this machine can do best."""
     image: str | None = None
@@ -97,9 +100,15 @@ class Policy(Struct, frozen=True, kw_only=True):
         for name, kind in KINDS.items():
             value = getattr(self, name)
             try:
-                force_setattr(self, name, kind.check(value))
+                force_setattr(self, name, kind.read(value))
             except UnusableError as refusal:
                 raise PolicyError(f"Policy.{name}: {quoted_for(name, value)} {refusal}.") from None
+        started = PROFILES.get(self.profile)
+        if started and not any(getattr(self, name) == value for name, value in started.items()):
+            raise PolicyError(
+                f"Policy.profile is {quoted(self.profile)}, but no value is that profile's: its name alone "
+                f'sets none. Policy.from_settings({{"profile": "{self.profile}", …}}) begins with them.'
+            )
         for name in ("image", "runtime"):
             if self.engine == "bubblewrap" and getattr(self, name):
                 raise PolicyError(
@@ -135,6 +144,14 @@ class Policy(Struct, frozen=True, kw_only=True):
         :raises PolicyError: a name is not known, a value is not usable, or above its maximum.
         """
         return cls.from_layers([Layer(settings, source)], maxima=maxima)
+
+    def replace(self, **changes: object) -> "Policy":
+        """Return this policy with some values changed.
+
+        :raises PolicyError: a name is not known, or a value is not usable.
+        """
+        refuse_unknown(changes, FIELD_NAMES, "Policy.replace({field}=…)")
+        return structs.replace(self, **changes)
 
     def granted_mounts(self) -> tuple[Mount, ...]:
         """Return `mounts` as paths and modes."""

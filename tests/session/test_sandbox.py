@@ -7,6 +7,7 @@ import pytest
 import sandbox_kernel
 from sandbox_kernel import Sandbox
 from sandbox_kernel.errors import CodeFailedError, SessionError
+from sandbox_kernel.policy import Policy
 from sandbox_kernel.session import Outcome, Output
 
 MEMORY_BOMB = "held = []\nwhile True: held.append(bytearray(b'x') * (32 << 20))"
@@ -18,6 +19,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQG
 def test_lazy_exports() -> None:
     """The package offers its classes, and says so of a name that it does not have."""
     assert sandbox_kernel.Sandbox is Sandbox
+    assert sandbox_kernel.Policy is Policy
     with pytest.raises(AttributeError, match="Sandbix"):
         _ = sandbox_kernel.Sandbix
 

@@ -19,6 +19,14 @@ def _refusals(*tests: str) -> tuple[str, ...]:
 
 POLICY = (
     Mutation(
+        "policy-named-profile",
+        "Nothing is called strict of which nothing is.",
+        VALUE,
+        "        if started and not any(",
+        "        if False and not any(",
+        _policy("test_a_profiles_name_is_not_the_profile"),
+    ),
+    Mutation(
         "policy-unknown-settings",
         "A misspelt limit is refused, not dropped.",
         LAYERS,

@@ -61,7 +61,7 @@ HOST_FIELDS = {
 @pytest.mark.parametrize(("name", "value"), FIELDS.items(), ids=FIELDS)
 def test_walls_do_not_depend_on_the_policy(name, value):
     """What keeps the wall up is the same whatever is granted."""
-    assert settings()[name] == settings(Policy(profile="strict"))[name] == value
+    assert settings()[name] == settings(Policy.from_settings({"profile": "strict"}))[name] == value
 
 
 @pytest.mark.parametrize(("name", "value"), HOST_FIELDS.items(), ids=HOST_FIELDS)
@@ -103,7 +103,7 @@ def test_limits_of_each_process():
 @pytest.mark.parametrize(("profile", "run"), [("default", "exec"), ("strict", "noexec")])
 def test_directories_in_memory(profile, run):
     """Each has a size and a number of files, belongs to who runs inside, and holds no devices."""
-    places = host(Policy(tmp=40 * MiB, profile=profile))["Tmpfs"]
+    places = host(Policy.from_settings({"tmp": 40 * MiB, "profile": profile}))["Tmpfs"]
     assert places.keys() == {"/tmp", "/home/sandbox", "/run/sandbox/runtime"}
     for options in places.values():
         words = options.split(",")
