@@ -89,7 +89,7 @@ POLICY = (
         "policy-checked-values",
         "A policy that exists is usable.",
         VALUE,
-        "                force_setattr(self, name, kind.check(value))\n",
+        "                force_setattr(self, name, kind.read(value))\n",
         "                pass\n",
         _policy("test_construction_checks_too", "test_replace_checks_again"),
     ),
