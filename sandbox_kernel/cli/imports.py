@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-FORMATS: Final = ("rfc3987_syntax", "isoduration")
-"""What jsonschema checks international addresses and durations with. The first makes a parser of its
-grammar anew at each import: more than a second."""
+FORMATS: Final = ("rfc3987_syntax", "rfc3986_validator", "isoduration")
+"""What jsonschema checks addresses and durations with. The first makes a parser of its grammar anew at each
+import: more than a second."""
 
 
 @contextmanager
