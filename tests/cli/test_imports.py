@@ -76,7 +76,38 @@ def test_bubblewrap_needs_no_client_of_a_daemon(notebook: Callable[..., Path]) -
     }
     found = imported(CALL.format(arguments=["run", "-q", str(notebook("a.ipynb", "6 * 7"))]))
     assert "sandbox_provisioner" in found
-    assert not found & {"docker", "requests", "urllib3", "markdown_it", "yaml", "fsspec", *FORMATS}
+    assert not found & {"docker", "requests", "urllib3", "yaml", "fsspec", *FORMATS}
+
+
+SHOWN = (
+    {"text/html": "<b onclick=1>a</b>"},
+    {"text/html": "<script>1</script>"},
+    {"text/markdown": "<b onclick=1>a</b> [a](http://\xe4.b) &auml; ![a](b)\n\n|a|\n|-|\n|b|"},
+    {"image/svg+xml": '<svg xmlns="http://www.w3.org/2000/svg"><g a="\xe4"/><script/></svg>'},
+    {"text/latex": "$\\href{a}{b}$", "application/javascript": "1"},
+    {"application/vnd.plotly.v1+json": {"data": [], "layout": {"height": 1}}},
+    {"application/vnd.vegalite.v5+json": {"mark": "bar"}, "application/vnd.jupyter.widget-view+json": {}},
+)
+
+
+def test_no_output_makes_the_host_import_anything() -> None:
+    """Where a folder is shared `rw` that this process imports from, code may have left a module there."""
+    code = f"""
+import json, sys
+from sandbox_kernel.host.content import content_filters
+from sandbox_kernel.policy import Policy
+known = set(sys.modules)
+for mode in ("isolate", "strip"):
+    [clean] = content_filters(Policy(html=mode))
+    for data in {SHOWN!r}:
+        for kind in ("display_data", "execute_result", "comm_open", "comm_msg", "error", "stream"):
+            clean(kind, {{"comm_id": "a", "data": data, "text": "\x1b[1m", "evalue": "\x9b"}})
+print(json.dumps(sorted({{name.partition('.')[0] for name in sys.modules}} - known)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout) == []
 
 
 def test_no_start_makes_dozens_of_dataclasses() -> None:

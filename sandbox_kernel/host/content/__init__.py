@@ -12,6 +12,8 @@ Rules of this package:
 - What acts (`isolate`) goes into a frame that the page is out of reach of, complete in itself; or
   (`strip`) is reduced to what describes. Nothing is dropped without a word, if it was all there was.
 - What is checked is what is passed on, never a second spelling of it.
+- All that it takes is imported with it, before any code runs inside: later a module may have been left
+  where this process looks for modules (a script's own folder, shared `rw`).
 
 `html`, `svg`, `markdown` and `texts` know one language each, `frame` builds the frame, `libraries`
 carries into it what plotting libraries loaded before, `allowance` bounds what comes of one message,

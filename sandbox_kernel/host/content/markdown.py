@@ -7,12 +7,10 @@ here has to agree with the browser's parser on anything finer.
 
 import re
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from markdown_it import MarkdownIt
 from msgspec import Struct, field
-
-if TYPE_CHECKING:
-    from markdown_it import MarkdownIt
 
 MAX_CONVERTED: Final = 64 * 1024
 """Characters of Markdown that are turned into HTML: a long document, which takes 0.1 s."""
@@ -57,8 +55,6 @@ class Converter(Struct):
         self._looked = now
         if len(text) > MAX_CONVERTED or self._left <= 0:
             return None
-        from markdown_it import MarkdownIt  # noqa: PLC0415 - most kernels never come here, and all have to start
-
         began = time.thread_time()
         try:
             html: str = _timed(MarkdownIt("commonmark", {"html": True}), began + self._left).render(text)
@@ -69,7 +65,7 @@ class Converter(Struct):
         return html
 
 
-def _timed(parser: "MarkdownIt", end: float) -> "MarkdownIt":
+def _timed(parser: MarkdownIt, end: float) -> MarkdownIt:
     """Have a parser look at this thread's time before each block and each part of a line."""
 
     def clock(*_: object) -> bool:
