@@ -17,6 +17,13 @@ from sandbox_kernel.policy import Policy, format_size
 OVERHEAD = 512
 """Bytes charged for each message beside its own: what its header costs a client to hold."""
 
+CONTAINER = 256
+"""Bytes charged for each array and object of an output: its sender wrote three, and a client that keeps it
+(a notebook's outputs) has some hundreds for it, for as long as there are outputs."""
+
+USUAL = 8
+"""Arrays and objects that an output has anyway, and is not charged for."""
+
 BURST = 10.0
 """Seconds over which the rate is an average: a plot or a table may come at once."""
 
@@ -32,6 +39,8 @@ class Budget(Struct):
     shown: int = 0
     """Bytes that passed since the account was opened."""
     messages: int = 0
+    held: int = 0
+    """Bytes that clients hold for the arrays and objects in what passed, beside its own."""
     dropped: int = 0
     """Bytes that were refused since the account was opened."""
     dropped_messages: int = 0
@@ -51,7 +60,7 @@ class Budget(Struct):
 
     def open(self) -> None:
         """Begin a new account."""
-        self.shown = self.messages = self.dropped = self.dropped_messages = self._outputs = 0
+        self.shown = self.messages = self.held = self.dropped = self.dropped_messages = self._outputs = 0
         self._closed = self._kind = ""
         self._told.clear()
 
@@ -75,11 +84,21 @@ class Budget(Struct):
         self._tokens -= cost
         return True
 
+    def hold(self, containers: int) -> None:
+        """Book what clients have to hold of a message that passes, beside its bytes."""
+        self.held += CONTAINER * max(0, containers - USUAL)
+
     def _over(self, cost: int) -> str:
         """Return in words which limit such a message would break, "" if it breaks none."""
         policy = self.policy
         if self.shown + cost > policy.output:
             return f"the policy of this kernel allows a cell {format_size(policy.output)} ('output')"
+        if self.shown + self.held + cost > policy.output:
+            held, allowed = format_size(self.held), format_size(policy.output)
+            return (
+                f"the lists and mappings in it take {held} of memory to hold, and the policy of this kernel "
+                f"allows a cell {allowed} ('output')"
+            )
         if policy.output_rate is not None and self._refilled(policy.output_rate) < cost:
             rate = format_size(policy.output_rate)
             return f"the policy of this kernel allows {rate} per second on average ('output_rate')"

@@ -192,6 +192,8 @@ class Guard:
     def _pass_output(self, read: Envelope) -> Iterator[Action]:
         sealed = self._reader.seal(read)
         self.budget.shown += sealed.grown
+        if read.msg_type != "stream":  # of which clients keep the text alone
+            self.budget.hold(sealed.containers)
         if not self._is_room_for(read.msg_type, sealed.content):
             self.budget.drop(read.raw.size)
             yield from self._end_of_output(read)

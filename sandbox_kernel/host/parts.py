@@ -74,9 +74,18 @@ def read_object(part: Part, what: str, *, limit: int | None = None) -> tuple[Jso
 
     :raises UncleanMessageError: not a JSON object, too large, or too deep.
     """
+    value, part, _ = read_counted(part, what, limit=limit)
+    return value, part
+
+
+def read_counted(part: Part, what: str, *, limit: int | None = None) -> tuple[Json, Part, int]:
+    """Return what `read_object` does, and how many arrays and objects there are in it, or hardly more.
+
+    :raises UncleanMessageError: as there.
+    """
     if limit is not None and len(part) > limit:
         raise UncleanMessageError(f"{what} of {len(part)} bytes")
-    _check_structure(part, what)
+    containers = _check_structure(part, what)
     try:
         value = _STRICT.decode(part)
     except (msgspec.DecodeError, UnicodeDecodeError, _NotFiniteError):
@@ -84,7 +93,7 @@ def read_object(part: Part, what: str, *, limit: int | None = None) -> tuple[Jso
         part = json_bytes(value)
     if not isinstance(value, dict):
         raise UncleanMessageError(f"{what} that is no JSON object")
-    return value, part
+    return value, part, containers
 
 
 def _repaired(part: Part, what: str) -> Any:
@@ -109,18 +118,20 @@ def json_bytes(value: Any) -> bytes:
         return _LENIENT_ENCODER.encode(value).encode(errors="replace")
 
 
-def _check_structure(part: Part, what: str) -> None:
+def _check_structure(part: Part, what: str) -> int:
     """Refuse what would take a parser deep, or a reader gigabytes, before either meets it.
 
-    Counting bytes is exact enough where there are few; only where not are strings left out.
+    Counting bytes is exact enough where there are few; only where not are strings left out. Return how
+    many arrays and objects there are.
     """
     if isinstance(part, bytes) and len(part) < SHORT:
-        if part.count(b"[") + part.count(b"{") <= FEW:
-            return
-    elif _is_flat(part):
-        return
+        if (containers := part.count(b"[") + part.count(b"{")) <= FEW:
+            return containers
+    elif (few := _few(part)) is not None:
+        return few
     bare = _STRING.sub(b"", part)
-    if bare.count(b"[") + bare.count(b"{") > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:
+    containers = bare.count(b"[") + bare.count(b"{")
+    if containers > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:
         raise UncleanMessageError(f"{what} of too many values")
     depth = 0
     for bracket in _BRACKET.finditer(bare):
@@ -129,18 +140,19 @@ def _check_structure(part: Part, what: str) -> None:
             raise UncleanMessageError(f"{what} that is no JSON")
         if depth > MAX_DEPTH:
             raise UncleanMessageError(f"{what} nested more than {MAX_DEPTH} deep")
+    return containers
 
 
-def _is_flat(part: Part) -> bool:
-    """Return whether there are few arrays, few objects and not too many values, wherever they may stand."""
+def _few(part: Part) -> int | None:
+    """Return how many arrays and objects there are, those in texts too; None: many, or too many values."""
     arrays = objects = commas = 0
     for piece in _pieces(part):  # each is in the cache for all three
         arrays += _number(b"[", piece)
         objects += _number(b"{", piece)
         commas += _number(b",", piece)
         if arrays > FEW or objects > FEW or commas > MAX_VALUES:
-            return False
-    return True
+            return None
+    return arrays + objects
 
 
 def _pieces(part: Part) -> Iterator[bytes]:

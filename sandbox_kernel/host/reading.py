@@ -16,7 +16,7 @@ from sandbox_kernel.host.hooks import Filter
 from sandbox_kernel.host.hygiene import MAX_HEADER, MAX_METADATA, clean_header, shape
 from sandbox_kernel.host.jupyter import EMPTY, MalformedMessageError, RawMessage, Signer
 from sandbox_kernel.host.ledger import Ledger, Request
-from sandbox_kernel.host.parts import Json, json_bytes, read_object
+from sandbox_kernel.host.parts import Json, json_bytes, read_counted, read_object
 from sandbox_kernel.host.secrets.masks import Masks, Tail
 from sandbox_kernel.wire import Message, Part
 
@@ -53,6 +53,8 @@ class Sealed(NamedTuple):
     content: Json
     grown: int
     """Bytes by which repairs and filters have made it longer."""
+    containers: int
+    """Arrays and objects in it."""
 
 
 class Held(Struct, frozen=True):
@@ -136,7 +138,7 @@ class Reader:
             buffers=raw.buffers,
         )
         with self._outer.signing(raw, soon=not self._masks) as signature:
-            content, content_bytes = read_object(raw.content, "content")
+            content, content_bytes, containers = read_counted(raw.content, "content")
             shaped = shape(read.msg_type, content)
             if self._masks:
                 raw = raw._replace(buffers=tuple(map(self._masks.buffer, raw.buffers)))
@@ -149,7 +151,7 @@ class Reader:
                 content=content_bytes if shaped == content and not self._masks else json_bytes(shaped)
             )
             grown = max(0, len(clean.content) - len(raw.content))
-            return Sealed(clean.parts(signature(clean)), shaped, grown)
+            return Sealed(clean.parts(signature(clean)), shaped, grown, containers)
 
     def _masked(self, masks: Masks, read: Envelope, content: Json, parent: bytes) -> Json:
         """Return the content without known secrets; hold back the end of a stream that may be half of one."""

@@ -34,6 +34,29 @@ def end(talk, cell):
     return talk.publish("status", {"execution_state": "idle"}, cell)
 
 
+@pytest.mark.parametrize("each", [60, 5000])
+def test_what_takes_a_client_much_to_hold_is_charged(each):
+    """An empty mapping is three bytes of JSON, and hundreds in the client that keeps a notebook's outputs."""
+    talk, passed = Conversation(Policy(output=4 * MiB)), []
+    cell = talk.execute()
+    shown = {"data": {"application/json": [{}] * each}, "metadata": {}}
+    for _ in range(1000):
+        passed += talk.publish("display_data", shown, cell)
+    assert sum(kind == "display_data" for _, kind, _ in told(passed)) * each < 30_000
+    assert [text for text in notices(passed) if "the lists and mappings in it take" in text]
+    end(talk, cell)
+    assert len(talk.publish("display_data", shown, talk.execute())) == 1
+
+
+def test_texts_with_many_brackets_cost_their_bytes():
+    """They are text to whoever keeps them."""
+    talk = Conversation(Policy(output=4 * MiB))
+    cell = talk.execute()
+    for content in ({"name": "stdout", "text": "[{" * 30}, {"name": "stdout", "text": "[{" * 3000}):
+        assert all(talk.publish("stream", content, cell) for _ in range(300))
+    assert talk.guard.budget.held == 0
+
+
 def test_an_empty_message_is_not_free():
     """It costs its client a header, so that a million of them is over every budget."""
     account = Budget(Policy(output=64 << 10), Clock())

@@ -380,6 +380,17 @@ BUDGETS = (
         _accounts("test_replies_have_a_size"),
     ),
     Mutation(
+        "budget-containers",
+        "An output's many small lists are charged what a client needs to hold them.",
+        "sandbox_kernel/host/budget.py",
+        "        if self.shown + self.held + cost > policy.output:\n",
+        "        if False:\n",
+        _accounts(
+            "test_what_takes_a_client_much_to_hold_is_charged[60]",
+            "test_what_takes_a_client_much_to_hold_is_charged[5000]",
+        ),
+    ),
+    Mutation(
         "budget-status",
         "A status is one word; what is larger is none.",
         GUARD,
@@ -442,7 +453,7 @@ CONTENTS = (
         "parts-values",
         "Few bytes that become gigabytes are dropped before a parser meets them.",
         PARTS,
-        'if bare.count(b"[") + bare.count(b"{") > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:',
+        'if containers > MAX_CONTAINERS or bare.count(b",") > MAX_VALUES:',
         "if False:",
         _guard("test_json_that_swells_when_read_is_not_read"),
     ),
