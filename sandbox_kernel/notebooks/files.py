@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import time
 import uuid
@@ -17,6 +18,15 @@ from sandbox_kernel.notebooks.near import reason
 
 MAX_NOTEBOOK: Final = 256 << 20
 """Bytes that are read of a notebook, more than a browser shows: a program's output may have no end."""
+
+MAX_CONTAINERS: Final = 2_000_000
+"""Lists and mappings of a notebook: each has two bytes in its file, and half a kilobyte when it is read."""
+
+MAX_VALUES: Final = 20_000_000
+"""Commas of a notebook, that is, values: of the shortest texts in quotes, a gigabyte."""
+
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A text in JSON; also one that does not end, or the search for its end would begin again at each quote."""
 
 MAX_LEVEL: Final = 6
 """Levels of headings, as HTML has them."""
@@ -91,6 +101,11 @@ def parse_notebook(text: str, name: str) -> NotebookNode:
 
     :raises NotebookError: it is not a notebook.
     """
+    if _swells(text):
+        raise NotebookError(
+            f"{name} is not read: it is made of more than {MAX_CONTAINERS:,} lists and mappings, or "
+            f"{MAX_VALUES:,} values; clear the outputs of its last run."
+        )
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -99,6 +114,7 @@ def parse_notebook(text: str, name: str) -> NotebookNode:
         raise NotebookError(f"{name} is not a notebook: it has no 'nbformat' field.")
     try:
         _refuse_tall_headings(content)
+        del content  # it is read once more, by nbformat: one of the two at a time
         nb = _as_format_4(text)
         _fill_ids(nb)
         nbformat.validate(nb)
@@ -107,6 +123,15 @@ def parse_notebook(text: str, name: str) -> NotebookNode:
         reason = str(getattr(error, "message", error))[:200] or type(error).__name__
         raise NotebookError(f"{name} is not a valid notebook: {reason}.") from error
     return nb
+
+
+def _swells(text: str) -> bool:
+    """Tell whether a few bytes of JSON would become gigabytes; what looks so in a text does not count."""
+    return _has_many(text) and _has_many(_STRING.sub("", text))
+
+
+def _has_many(text: str) -> bool:
+    return text.count("[") + text.count("{") > MAX_CONTAINERS or text.count(",") > MAX_VALUES
 
 
 def _refuse_tall_headings(content: dict[str, Any]) -> None:

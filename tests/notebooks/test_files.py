@@ -9,6 +9,7 @@ import pytest
 from nbformat.v4 import new_output
 
 from sandbox_kernel.errors import NotebookError
+from sandbox_kernel.notebooks import files
 from sandbox_kernel.notebooks.files import read_notebook, write_notebook
 from tests.notebooks.runs import notebook
 
@@ -60,6 +61,22 @@ def test_not_a_notebook(tmp_path: Path, content: bytes, complaint: str) -> None:
         read_notebook(path)
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("swelling", ["[],", "{},", "0,"])
+def test_few_bytes_that_become_gigabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swelling: str
+) -> None:
+    """Each list takes two bytes in the file and hundreds in memory; brackets in a text are text."""
+    monkeypatch.setattr(files, "MAX_CONTAINERS", 1000)
+    monkeypatch.setattr(files, "MAX_VALUES", 1000)
+    path = tmp_path / "nb.ipynb"
+    write_notebook(notebook('"' + swelling * 2000), path)
+    text = path.read_text()
+    assert read_notebook(path).cells[0].source == '"' + swelling * 2000
+    path.write_text(text.replace('"metadata": {}', f'"metadata": {{"a": [{swelling * 1000} 0]}}', 1))
+    with pytest.raises(NotebookError, match="is not read: it is made of more than 1,000 lists"):
+        read_notebook(path)
 
 
 def test_no_file(tmp_path: Path) -> None:

@@ -25,6 +25,14 @@ def _strangers(*tests: str) -> tuple[str, ...]:
 
 MUTATIONS = (
     Mutation(
+        "notebook-swells",
+        "A notebook of a few megabytes does not take all memory when it is read.",
+        FILES,
+        "    if _swells(text):\n",
+        "    if False:\n",
+        within("notebooks/test_files.py", "test_few_bytes_that_become_gigabytes"),
+    ),
+    Mutation(
         "notebook-interrupt-first",
         "A cell at its deadline is interrupted before it is killed.",
         f"{_NOTEBOOKS}/run.py",
