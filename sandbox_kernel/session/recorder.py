@@ -4,6 +4,7 @@ The guard bounds what a cell may send; this bounds what stays in this process's 
 listens to a call hears all of it.
 """
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ class Recorder:
     """The outputs of one call."""
 
     def __init__(self, heard: Callable[[Output], None] | None = None, limit: int = KEPT) -> None:
+        self.begun = asyncio.Event()
+        """The kernel is at the code."""
         self.error: CodeError | None = None
         self.count: int | None = None
         self.exits = False
@@ -60,6 +63,8 @@ class Recorder:
                 self._clear()
         elif kind == "error":
             self.fail(content)
+        elif kind == "execute_input":
+            self.begun.set()
         count = content.get("execution_count")
         if isinstance(count, int):
             self.count = count

@@ -11,6 +11,7 @@ Rules:
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -38,7 +39,8 @@ GRACE: Final = 5.0
 """Seconds that interrupted code has for its `finally`; numerical libraries look at signals now and then."""
 
 PROMPT: Final = 1.0
-"""Seconds of these after which code has mostly reacted, and the kernel is asked whether it is idle."""
+"""Seconds of these after which code has mostly reacted, and the kernel is asked whether it is idle; and those
+that an interrupt waits for the code to begin."""
 
 EARLIER: Final = "That was in an earlier call; reset() gives a fresh sandbox."
 """What is added to a cause that is told once more."""
@@ -158,9 +160,12 @@ class Session:
 
     async def interrupt(self) -> None:
         """Interrupt the code that runs, if any does: a KeyboardInterrupt to it."""
-        if self._call is not None and self._client is not None:
-            self._call.interrupted = True
-            await self._client.interrupt()
+        call, client = self._call, self._client
+        if call is not None and client is not None:
+            call.interrupted = True
+            await _begun(call)
+            if self._call is call:
+                await client.interrupt()
 
     async def reset(self) -> None:
         """End the kernel with all that it holds, whatever it does, and start another.
@@ -342,6 +347,7 @@ class Session:
         """Interrupt code that is out of time, or that nobody waits for; kill it if it does not react."""
         if call.end is None:
             ending = _overdue(call)
+            await _begun(call)
             await client.interrupt()
             await asyncio.wait({work}, timeout=PROMPT)
             if not work.done():
@@ -365,6 +371,16 @@ class Session:
                 else Ending(Outcome.DIED, "The kernel died.")
             )
         return self._ended
+
+
+async def _begun(call: Call) -> None:
+    """Return when the kernel is at the code, or takes its time: an idle one would not heed an interrupt.
+
+    What is sent with the code may overtake it.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PROMPT):
+            await call.recorder.begun.wait()
 
 
 def _broken_off() -> NoReturn:

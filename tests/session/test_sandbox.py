@@ -24,6 +24,14 @@ def test_lazy_exports() -> None:
         _ = sandbox_kernel.Sandbix
 
 
+def test_a_deadline_that_passes_before_the_kernel_has_the_code(shared: Sandbox) -> None:
+    """The interrupt does not overtake the code, which would run on, and cost the sandbox."""
+    shared.run("kept = 3")
+    for _ in range(10):
+        assert shared.run("while True: pass", timeout=0.0005).outcome is Outcome.TIMEOUT
+        assert shared.run("kept").value == "3"
+
+
 LOST_REPLY = """
 session = get_ipython().kernel.session
 send = session.send

@@ -172,6 +172,14 @@ MUTATIONS = (
         within("session/test_container.py", "test_another_engine_is_another_python"),
     ),
     Mutation(
+        "session-early-interrupt",
+        "An interrupt does not overtake the code that it is for.",
+        f"{_SESSION}/session.py",
+        "            ending = _overdue(call)\n            await _begun(call)\n",
+        "            ending = _overdue(call)\n",
+        within("session/test_sandbox.py", "test_a_deadline_that_passes_before_the_kernel_has_the_code"),
+    ),
+    Mutation(
         "session-lost-reply",
         "A sandbox is not ended with all its variables because one answer of its kernel was lost.",
         f"{_SESSION}/session.py",
