@@ -180,6 +180,17 @@ class Host:
                 replied |= message["msg_type"].endswith("_reply")
                 idle |= message["content"].get("execution_state") == "idle"
 
+    def until_idle(self, request: str) -> None:
+        """Skip to the word that the kernel is idle after a request, whether it was answered or not."""
+        self.until(lambda heard: self._is_idle(heard, request))
+
+    def _is_idle(self, heard: Heard, request: str) -> bool:
+        if not isinstance(heard, Message) or heard.channel is not Channel.IOPUB:
+            return False
+        _, message = self.parse(heard)
+        idle = message["content"].get("execution_state") == "idle"
+        return idle and message["parent_header"].get("msg_id") == request
+
     def reply(self, request: str) -> dict[str, Any]:
         """Return the content of the reply to a request."""
         return self.answer(request)[0]

@@ -121,16 +121,7 @@ def test_a_comm_s_message_leaves_the_kernel_idle(host):
 
 
 def open_comm(host: Host) -> None:
-    opening = host.ask("comm_open", {"comm_id": "c", "target_name": "t", "data": {}})
-    host.until(lambda heard: is_idle(host, heard, opening))
-
-
-def is_idle(host: Host, heard: object, request: str) -> bool:
-    if not isinstance(heard, Message) or heard.channel is not Channel.IOPUB:
-        return False
-    _, message = host.parse(heard)
-    idle = message["content"].get("execution_state") == "idle"
-    return idle and message["parent_header"].get("msg_id") == request
+    host.until_idle(host.ask("comm_open", {"comm_id": "c", "target_name": "t", "data": {}}))
 
 
 INTERRUPTING = """
