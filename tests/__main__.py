@@ -23,7 +23,12 @@ def pytest(*options: str) -> int:
     # Thousands of processes import what is here: it is compiled once, whatever is usual on this machine.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-m", "pytest", *options]
-    return subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+    with subprocess.Popen(command, cwd=ROOT, env=env) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # it has heard of it as well, and tidies up
+                continue
 
 
 def failures() -> list[str]:

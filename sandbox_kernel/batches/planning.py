@@ -24,6 +24,8 @@ from sandbox_kernel.notebooks.near import reason
 
 _FIELD: Final = re.compile(r"\{(\w*)\}")
 
+EMPTY: Final = " holds no notebook to run."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -102,7 +104,9 @@ def _root(wanted: Wanted) -> Path | None:
 
 def _nothing(wanted: Wanted, remarks: Sequence[str]) -> str:
     where = ", ".join(wanted.inputs)
-    return " ".join([f"there is no notebook to run in {where}.", *remarks[:3]])
+    more = [remark for remark in remarks if not remark.endswith(EMPTY)][:3]
+    scripts = "Scripts are run where they are named: FOLDER/*.py."
+    return " ".join([f"there is no notebook to run in {where}.", *more, scripts])
 
 
 def _runs(wanted: Wanted, output: Path | None, seen: _Seen) -> Iterator[tuple[Entry, _Notebook]]:
@@ -150,7 +154,7 @@ def _find(path: Path, source: str, output: Path | None, seen: _Seen) -> Iterator
     seen.bases.append(real)
     found = search(path, seen.remarks, output)
     if not found:
-        seen.remarks.add(f"{path} holds no notebook to run.")
+        seen.remarks.add(f"{path}{EMPTY}")
     for notebook in found:
         yield _Notebook(notebook, (real / notebook.relative_to(path)).parent, source)
 

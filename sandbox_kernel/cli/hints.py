@@ -82,6 +82,14 @@ def _file(_policy: Policy) -> str:
     )
 
 
+def _variable(_policy: Policy) -> str:
+    return "a sandbox sees none of this machine's variables; --env NAME shows it one of them."
+
+
+def _loop(_policy: Policy) -> str:
+    return "a kernel's event loop runs already: write `await main()` in the place of `asyncio.run(main())`."
+
+
 def _packages(policy: Policy) -> str:
     if policy.engine != "bubblewrap":
         return (
@@ -127,6 +135,8 @@ _HINTS: tuple[tuple[re.Pattern[str], _Hint], ...] = tuple(
             _network,
         ),
         (r"^KeyError: '?SANDBOX_ARTIFACTS\b", _artifacts),
+        (r"^KeyError: '?[A-Z][A-Z0-9_]*'?$", _variable),
+        (r"^RuntimeError: asyncio\.run\(\) cannot be called", _loop),
         (r"^NameError: name '__file__' is not defined", _file),
         (r"^ModuleNotFoundError\b", _packages),
         (r"^CalledProcessError: .*\b(?:pip3?|uv|conda|mamba)\b.*\binstall\b", _install),

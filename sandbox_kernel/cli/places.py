@@ -218,10 +218,9 @@ def _refuse_to_replace(target: Path) -> None:
     """Refuse a positional OUTPUT that no run has written: `run *.ipynb` names a second notebook so."""
     if not _is_file(target) or _is_result(target):
         return
-    raise NotebookError(
-        f"{target} exists and is not the result of a run; say -o {target} to replace it. "
-        "To run both notebooks, name a directory for their results: -o DIR."
-    )
+    both = "To run both, name a directory for their results: -o DIR."
+    replace = f" To replace it, say -o {target}." if target.suffix in SUFFIXES else ""
+    raise NotebookError(f"{target} exists and is not the result of a run. {both}{replace}")
 
 
 def _is_file(path: Path) -> bool:

@@ -42,7 +42,7 @@ class Intent(Struct, frozen=True):
     sentence: str
 
 
-KILLED = Intent("shutdown", "It was killed by its owner.")
+KILLED = Intent("shutdown", "Its owner has ended it.")
 STOPPED = Intent("stopped", "Stopped with `sandbox-kernel stop`.")
 
 

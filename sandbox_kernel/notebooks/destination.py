@@ -31,6 +31,10 @@ from sandbox_kernel.errors import NotebookError
 READER_SECONDS = 0.05
 """How long to wait, whenever `Destination.write` yields, before it is asked to go on."""
 
+SUFFIX = ".ipynb"
+MOST_LOOKED_AT = 1 << 20
+"""Bytes of a file without that ending in which a notebook has begun its cells."""
+
 _HELD = os.O_PATH | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _STREAM = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -49,6 +53,8 @@ class Destination:
         self.path = path
         self.is_stream = False
         """Whether it takes a notebook once, byte by byte, as pipes and devices do."""
+        self.replaces = False
+        """Whether there is an older file, which would be taken for this run's until it is replaced."""
         self._given = given
         self._settled = settled
         self._held = -1
@@ -104,8 +110,22 @@ class Destination:
             raise NotebookError(f"cannot write {self.path}: it is a directory; name a file in it.")
         if self._given and found is not None and not stat.S_ISREG(found):
             self._hold_stream()
-        else:
-            self._hold_directory()
+            return
+        self.replaces = found is not None
+        if self.replaces and self._given and self._is_something_else():
+            raise NotebookError(
+                f"cannot write {self.path}: it is there and is no notebook, and nothing else is replaced; "
+                "name another place, or remove it first."
+            )
+        self._hold_directory()
+
+    def _is_something_else(self) -> bool:
+        """Tell whether a file that is there holds something that no notebook's name promises to be one."""
+        if self.path.suffix == SUFFIX:
+            return False
+        with self.path.open("rb") as file:
+            text = file.read(MOST_LOOKED_AT)
+        return bool(text) and not (text.lstrip().startswith(b"{") and b'"cells"' in text)
 
     def _look(self) -> int | None:
         """Return what is there, as `st_mode` has it; None: nothing."""

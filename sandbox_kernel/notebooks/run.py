@@ -197,6 +197,8 @@ class NotebookRun:
             self._progress.warned(sentence)
 
     async def _run_cells(self) -> Ending:
+        if self._target and self._target.replaces:  # else an older result would be there until a cell ends
+            self._saver.on_the_way(self._unfinished)
         for cell in self._cells:
             if ending := await self._run_cell(cell):
                 return ending
@@ -231,9 +233,9 @@ class NotebookRun:
         return None
 
     async def _name_script(self) -> None:
-        """Let a script know its file, as Python does."""
+        """Let a script know its file and its arguments, as Python does: it was given none."""
         if self._options.script:
-            code = f"__file__ = {str(self._options.script)!a}"
+            code = f"__file__ = {str(self._options.script)!a}\n__import__('sys').argv[:] = [__file__]"
             await self._client.ask({"code": code, "silent": True, "store_history": False}, ())
 
     async def _failed_start(self, error: Exception) -> Ending:

@@ -110,7 +110,7 @@ def test_showing_the_log(sandbox_kernel, state) -> None:
 @pytest.mark.parametrize(
     ("cause", "reason", "shown"),
     [
-        ("shutdown", "It was killed by its owner.", "shut down, as it was asked to be (2 cells)"),
+        ("shutdown", "Its owner has ended it.", "shut down, as it was asked to be (2 cells)"),
         ("memory", "Killed: used 64 MiB.", "ended: memory. Killed: used 64 MiB. (2 cells)"),
     ],
 )

@@ -31,6 +31,8 @@ from tests.cli.test_run import Notebook
         ("StdinNotImplementedError", "raw_input was called, but …", "answer input()"),
         ("KeyError", "'SANDBOX_ARTIFACTS'", "--artifacts DIR"),
         ("NameError", "name '__file__' is not defined", "Path.cwd()"),
+        ("KeyError", "'API_BASE'", "--env NAME"),
+        ("RuntimeError", "asyncio.run() cannot be called from a running event loop", "await main()"),
         ("gaierror", "[Errno -2] Name or service not known", "no network"),
         ("URLError", "<urlopen error [Errno -3] Temporary failure in name resolution>", "no network"),
         ("ModuleNotFoundError", "No module named 'seaborn'", "outside the sandbox"),

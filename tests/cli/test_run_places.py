@@ -115,7 +115,8 @@ def test_a_second_notebook_is_not_taken_for_the_result(
     before, argument = other.read_bytes(), "out" if in_directory else "b.ipynb"
     done = sandbox_kernel("run", source, argument)
     assert done.returncode == 2
-    assert "is not the result of a run; say -o" in done.stderr
+    assert "is not the result of a run. To run both" in done.stderr
+    assert "To replace it, say -o" in done.stderr
     assert other.read_bytes() == before
     assert sandbox_kernel("run", source, "-o", argument).returncode == 0
     assert is_result(other)

@@ -179,6 +179,23 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == len(before)
 
 
+@pytest.mark.parametrize("name", ["data.csv", "script.py", "notes"])
+def test_what_is_no_notebook_is_kept(tmp_path: Path, name: str) -> None:
+    """A slip of the pen does not turn a file of data into a notebook; a notebook of any name is replaced."""
+    path = tmp_path / name
+    path.write_text("precious")
+    with pytest.raises(NotebookError, match="is no notebook"), Destination(path):
+        pass
+    assert path.read_text() == "precious"
+    for old in (notebook("1"), None):  # and what is empty
+        path.write_bytes(b"")
+        if old is not None:
+            write_notebook(old, path)
+        with Destination(path) as destination:
+            write(destination)
+        assert path.read_bytes() == b"result"
+
+
 def test_folders_that_were_settled_before(tmp_path: Path) -> None:
     """A place that was planned earlier is that place: a link that has come into its folders is refused."""
     folder, elsewhere = tmp_path / "out", tmp_path / "elsewhere"

@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
 from nbformat.v4 import new_output
 
@@ -177,12 +178,17 @@ async def test_cancel_anywhere(target: Path, steps: int) -> None:
 
 
 async def test_cancelled_task(target: Path) -> None:
-    """When the awaiting task is cancelled the notebook is saved first; then CancelledError comes."""
+    """When the awaiting task is cancelled the notebook is saved first; then CancelledError comes.
+
+    Meanwhile nobody who pulls the plug leaves an older result in its place.
+    """
+    nbformat.write(notebook("old"), target)
     watcher = Watcher()
     running = asyncio.create_task(
         run_notebook(notebook(STARTED_AND_BUSY), target, RunOptions(kernel=PLAIN), watcher)
     )
     await watcher.said("busy")
+    assert saved(target).metadata.sandbox_kernel.outcome == "running"
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

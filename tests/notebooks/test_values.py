@@ -153,7 +153,11 @@ async def test_what_can_be_run(tmp_path: Path, kind: str) -> None:
 async def test_a_script_knows_its_file(tmp_path: Path) -> None:
     """A script finds what lies beside it, as Python has it do; a notebook has no such name."""
     script = tmp_path / "s 'é'.py"
-    script.write_text("import pathlib\nprint(pathlib.Path(__file__).with_name('data.txt').read_text())")
+    script.write_text(
+        "import argparse, pathlib\n"
+        "argparse.ArgumentParser().parse_args()\n"
+        "print(pathlib.Path(__file__).with_name('data.txt').read_text())"
+    )
     (tmp_path / "data.txt").write_text("beside")
     result = await run_notebook(script, None, RunOptions(kernel=PLAIN))
     assert text_of(result.notebook.cells[0]) == "beside\n"

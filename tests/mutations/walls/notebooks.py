@@ -33,6 +33,14 @@ MUTATIONS = (
         within("notebooks/test_files.py", "test_few_bytes_that_become_gigabytes"),
     ),
     Mutation(
+        "notebook-replaces-data",
+        "A file that is no notebook is not replaced by one.",
+        DESTINATION,
+        "        if self.replaces and self._given and self._is_something_else():\n",
+        "        if False:\n",
+        _destination("test_what_is_no_notebook_is_kept"),
+    ),
+    Mutation(
         "notebook-interrupt-first",
         "A cell at its deadline is interrupted before it is killed.",
         f"{_NOTEBOOKS}/run.py",
