@@ -10,7 +10,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 NOTEBOOK ?= examples/notebooks/analysis.ipynb
-PYTEST_OPTIONS ?= --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+PYTEST_OPTIONS ?= --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 LAB_OPTIONS ?=
 
 run: system .venv/ready-examples
@@ -20,7 +20,7 @@ run: system .venv/ready-examples
 lab: system .venv/ready-lab
 	$(BIN)/jupyter lab --notebook-dir=examples/notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
-# Three workers on two cores: a test waits for a third of its time, for a kernel's end or for a deadline.
+# Four workers on two cores: a test waits for a third of its time, for a kernel's end or for a deadline.
 test: system .venv/ready-dev
 	@.ci/need chromium
 	$(BIN)/python -m tests -m "not container" $(PYTEST_OPTIONS)

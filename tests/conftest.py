@@ -23,7 +23,7 @@ pytest_plugins = ["tests.daemons.plugin", "tests.installed", "tests.leftovers", 
 REPOSITORY = Path(__file__).parents[1]
 NO_DAEMON = "unix:///nowhere/docker.sock"
 """Tests bring up daemons of their own: "auto" must not find the one that somebody works with."""
-LONGEST = {"peers", "ordinary"}
+LONGEST = {"bench", "browser", "ordinary", "packaging", "peers"}
 FORKED = {"batches", "checks", "conformance", "mcp", "notebooks", "provisioner", "session"}
 """Parts that are not about how a kernel starts, and start hundreds: all are forked, from a template that
 stays for the session. As for users each test would make a template of its own, and wait until it goes."""

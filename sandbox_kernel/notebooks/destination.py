@@ -112,15 +112,21 @@ class Destination:
             self._hold_stream()
             return
         self.replaces = found is not None
-        if self.replaces and self._given and self._is_something_else():
-            raise NotebookError(
-                f"cannot write {self.path}: it is there and is no notebook, and nothing else is replaced; "
-                "name another place, or remove it first."
-            )
         self._hold_directory()
 
+    def refuse_other_content(self) -> None:
+        """Refuse to put a notebook in the place of something else.
+
+        :raises NotebookError: there is a file that is none, nor is called one.
+        """
+        with self._explaining():
+            if self.replaces and self._given and self._is_something_else():
+                raise NotebookError(
+                    f"cannot write {self.path}: what is there is no notebook, and nothing else is replaced; "
+                    "name another place, or remove it first."
+                )
+
     def _is_something_else(self) -> bool:
-        """Tell whether a file that is there holds something that no notebook's name promises to be one."""
         if self.path.suffix == SUFFIX:
             return False
         with self.path.open("rb") as file:

@@ -139,6 +139,8 @@ class NotebookRun:
     async def execute(self) -> Result:
         """Run, save, clean up; return how it ended. Raises as `run_notebook`."""
         with self._target or nullcontext(), self._harvest:
+            if self._target:
+                self._target.refuse_other_content()
             return await self._execute()
 
     async def _execute(self) -> Result:

@@ -130,7 +130,9 @@ def test_a_bomb_ends_at_the_limit(tmp_path, keeper, bomb):  # noqa: F811
     assert "took it all" not in attacked.out, attacked
     assert attacked.usage.oom_kills > 0, attacked
     # A watchdog comes late, by the milliseconds between two looks, and by what a busy machine adds to them.
-    margin = 0 if kept_by_kernel() else 2 * LIMIT
+    margin = (
+        0 if kept_by_kernel() else 4 * LIMIT
+    )  # between two looks, on a machine that is as busy as tests make it
     assert attacked.usage.memory_bytes <= LIMIT + margin, attacked
 
 

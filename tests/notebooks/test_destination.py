@@ -184,14 +184,15 @@ def test_what_is_no_notebook_is_kept(tmp_path: Path, name: str) -> None:
     """A slip of the pen does not turn a file of data into a notebook; a notebook of any name is replaced."""
     path = tmp_path / name
     path.write_text("precious")
-    with pytest.raises(NotebookError, match="is no notebook"), Destination(path):
-        pass
+    with pytest.raises(NotebookError, match="is no notebook"), Destination(path) as destination:
+        destination.refuse_other_content()
     assert path.read_text() == "precious"
     for old in (notebook("1"), None):  # and what is empty
         path.write_bytes(b"")
         if old is not None:
             write_notebook(old, path)
         with Destination(path) as destination:
+            destination.refuse_other_content()
             write(destination)
         assert path.read_bytes() == b"result"
 

@@ -195,6 +195,15 @@ async def test_cancelled_task(target: Path) -> None:
     assert saved(target).metadata.sandbox_kernel.outcome == "cancelled"
 
 
+async def test_data_is_not_replaced(tmp_path: Path) -> None:
+    """A file that is no notebook stays as it is, and nothing runs."""
+    data = tmp_path / "data.csv"
+    data.write_text("a,b")
+    with pytest.raises(NotebookError, match="is no notebook"):
+        await run_notebook(notebook("1"), data, RunOptions(kernel=PLAIN))
+    assert data.read_text() == "a,b"
+
+
 async def test_watcher_that_fails(target: Path) -> None:
     """A watcher's exception ends the run, and what was computed is saved."""
 

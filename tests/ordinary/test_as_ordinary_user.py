@@ -10,7 +10,7 @@ PATIENCE = 900  # seconds; alone it takes a third of that
 SUITES = {
     "adversarial": (),
     "conformance": ("-k", "bubblewrap"),
-    "host/engines": (),
+    "host/engines/bubblewrap": (),
     "lifecycle": (),
 }
 """What the wall is made of: folders of tests, and which of them."""

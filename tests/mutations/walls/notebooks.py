@@ -35,10 +35,10 @@ MUTATIONS = (
     Mutation(
         "notebook-replaces-data",
         "A file that is no notebook is not replaced by one.",
-        DESTINATION,
-        "        if self.replaces and self._given and self._is_something_else():\n",
-        "        if False:\n",
-        _destination("test_what_is_no_notebook_is_kept"),
+        f"{_NOTEBOOKS}/run.py",
+        "                self._target.refuse_other_content()\n",
+        "                pass\n",
+        within("notebooks/test_run.py", "test_data_is_not_replaced"),
     ),
     Mutation(
         "notebook-interrupt-first",
