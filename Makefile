@@ -1,11 +1,11 @@
 # Every target does its own set-up; the second time it costs a fraction of a second.
 #   make run     execute examples/notebooks/analysis.ipynb in a sandbox, into executed/
 #   make lab     JupyterLab on the example notebooks, with "Sandboxed Python" in the launcher
-#   make test    all tests but those of container engines; make test-containers has these
+#   make test    tests of kernels and their wall; make test-more has the rest, container engines among them
 #   make lint    style and types          make clean    undo it all
 
 .DEFAULT_GOAL := run
-.PHONY: run lab test test-containers lint clean system environment engines
+.PHONY: run lab test test-more lint clean system environment engines
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -23,11 +23,11 @@ lab: system .venv/ready-lab
 # Four workers on two cores: a test waits for a third of its time, for a kernel's end or for a deadline.
 test: system .venv/ready-dev
 	@.ci/need chromium
-	$(BIN)/python -m tests -m "not container" $(PYTEST_OPTIONS)
+	$(BIN)/python -m tests -m "not more" $(PYTEST_OPTIONS)
 
-test-containers: system .venv/ready-dev engines
+test-more: system .venv/ready-dev engines
 	@.ci/need chromium
-	$(BIN)/python -m tests -m container $(PYTEST_OPTIONS)
+	$(BIN)/python -m tests -m more $(PYTEST_OPTIONS)
 
 # Without the container engines, where they may not be installed, the tests of them are skipped.
 engines: .venv/ready-dev

@@ -27,6 +27,11 @@ LONGEST = {"bench", "browser", "ordinary", "packaging", "peers"}
 FORKED = {"batches", "checks", "conformance", "mcp", "notebooks", "provisioner", "session"}
 """Parts that are not about how a kernel starts, and start hundreds: all are forked, from a template that
 stays for the session. As for users each test would make a template of its own, and wait until it goes."""
+MORE = {
+    *("batches", "bench", "benchmarks", "checks", "examples", "mcp", "notebooks", "plugins", "session"),
+    "ordinary",
+}
+"""Parts that `make test` leaves to `make test-more`: what runs without a browser, and another user's run."""
 NAMED = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 _SETTINGS = ("SANDBOX_KERNEL_", NAMED)
 
@@ -113,9 +118,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes minutes first, so that all workers end together."""
     items.sort(key=takes_minutes, reverse=True)
+    for item in items:
+        if part_of(item.path) in MORE:
+            item.add_marker("more")
 
 
 def takes_minutes(item: pytest.Item) -> bool:

@@ -28,6 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _takes_a_container(item):
             item.add_marker("container")
+            item.add_marker("more")
 
 
 def _takes_a_container(item: pytest.Item) -> bool:
