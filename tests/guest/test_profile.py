@@ -49,7 +49,7 @@ exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), profile)
 
 PRINT = f"""
 {AS_PROFILE}
-import os, threading, time
+import os, threading
 import zmq
 from ipykernel.iostream import IOPubThread
 from jupyter_client.session import Session
@@ -95,52 +95,13 @@ assert "".join(heard()[1] for _ in range(1000)) == "".join(f"l{{count}}" for cou
 writers = [threading.Thread(target=lambda: [out.write("m") for _ in range(20_000)]) for _ in range(4)]
 for writer in writers:
     writer.start()
-while any(writer.is_alive() for writer in writers):
-    out.flush()
+for writer in writers:
+    writer.join()
 out.flush()
 came = 0
 while came < 80_000:
     came += len(heard()[1])
 assert came == 80_000
-done = threading.Event()
-thread.schedule(done.set)
-done.wait()
-scheduled, really_send, inside, gate = [], thread._really_send, threading.Event(), threading.Event()
-schedule, thread.schedule = thread.schedule, lambda call: (scheduled.append(call), schedule(call))
-out.flush()
-assert not scheduled  # there is nothing to send: nobody is woken
-def send_at_leisure(*arguments, **options):
-    inside.set()
-    gate.wait()
-    really_send(*arguments, **options)
-thread._really_send = send_at_leisure
-out.write("o")
-thread.schedule(out._flush)  # as in time: it was taken out of the buffers, and is not sent yet
-inside.wait()
-flusher = threading.Thread(target=out.flush)
-flusher.start()
-flusher.join(0.2)
-assert flusher.is_alive()
-gate.set()
-flusher.join()
-assert heard()[1] == "o"
-inside.clear()
-gate.clear()
-thread._really_send = really_send
-thread.schedule(lambda: (inside.set(), gate.wait(), out._flush()))
-inside.wait()
-session.send(thread, "comm_msg", {{"text": "first"}})
-out.write("second")
-gate.set()
-assert [heard()[1], heard()[1]] == ["first", "second"]
-watching = profile["WaitingStream"](session, thread, "stderr", watchfd="force")
-write, watching.write = watching.write, lambda text: (time.sleep(0.002), write(text))
-profile["PAUSES"] = 1_000_000  # on a busy machine its reader may come late
-for count in range(10):
-    os.system(f"echo another process {{count}} >&2")
-    watching.flush()
-    assert reader.poll(0)
-    assert heard()[1] == f"another process {{count}}\\n"
 try:
     out.write(b"no text")
 except TypeError:

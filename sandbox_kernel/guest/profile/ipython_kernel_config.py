@@ -21,7 +21,6 @@ import functools
 import importlib
 import math
 import os
-import select
 import sys
 import threading
 import time
@@ -44,15 +43,11 @@ FEW = 1000  # values that are looked at to know whether a faster writer would wr
 
 PAUSE = 0.0005  # seconds between two looks: the publisher sends some messages meanwhile
 
-PAUSES = 20  # that a flush makes for what other processes have written: some may write all the time
-READ_BYTES = 1 << 16  # of what they have written: all that a pipe holds
-
 CONTROL = "Control"  # what ipykernel calls the thread that answers on control
 CONTROL_PATIENCE = 1.0  # seconds that an answer on control waits for output at most
 
 
 _WRITE = OutStream.write
-_FLUSH = OutStream._flush  # noqa: SLF001 - as below
 _WAITED_FOR: set[Any] = set()
 _PRELOAD: tuple[str, ...] = ()
 
@@ -65,12 +60,6 @@ class WaitingStream(OutStream):
     """Whether a flush is due soon: one at a time, however often text is flushed before."""
     _target: tuple[Any, Any, Callable[[str], int]] = (None, None, len)
     """Where the text of a parent goes until the next flush: the parent, all buffers, the write of its own."""
-    _sending = False
-    """Whether what was taken out of the buffers may not be on its way yet."""
-    _watched: select.poll | None = None
-    """Waits for what other processes write."""
-    _reading = False
-    """Whether some of that may have been read, and is not in the buffers yet."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Begin to wait with the first stream, which is made before anything is published."""
@@ -79,9 +68,6 @@ class WaitingStream(OutStream):
             _WAITED_FOR.add(self.pub_thread)
             wait_for_reader(self.pub_thread)
             send_at_once(self.pub_thread)
-        if (descriptor := getattr(self, "_fid", None)) is not None:
-            self._watched = select.poll()
-            self._watched.register(descriptor, select.POLLIN)
 
     def write(self, string: str) -> int | None:  # type: ignore[override] # as in OutStream
         """Write as ever, then wait if it is time to."""
@@ -124,42 +110,7 @@ class WaitingStream(OutStream):
 
     def _flush_in_time(self) -> None:
         self._timed = False  # first: what is written from now on may be too late for this one
-        self._flush()
-
-    def _flush(self) -> None:
-        self._sending = True  # before the buffers are taken, and until it is sent or scheduled
-        try:
-            _FLUSH(self)  # type: ignore[no-untyped-call]
-        finally:
-            self._sending = False
-
-    def _is_idle(self) -> bool:
-        """Return whether there is nothing to send, asking in the order that text takes."""
-        written = self._is_behind() or getattr(self, "_buffers", True)
-        return not (written or self._sending or self.echo is not None)
-
-    def _is_behind(self) -> bool:
-        """Return whether a process that the kernel has started has written what is not in the buffers yet."""
-        return self._watched is not None and bool(self._watched.poll(0) or self._reading)
-
-    def _watch_pipe_fd(self) -> None:
-        """Read what other processes write, as OutStream does, which tells nobody that it has."""
-        descriptor: int = self._fid  # type: ignore[assignment]  # there is one where this runs
-        waiting = select.poll()
-        waiting.register(descriptor, select.POLLIN)
-        try:
-            while waiting.poll():
-                self._reading = True  # before it is
-                text = os.read(descriptor, READ_BYTES)
-                if not text or not self._should_watch:
-                    break
-                self.write(text.decode(errors="replace"))
-                self._reading = False
-                os.write(self._original_stdstream_copy, text)
-        except Exception:  # noqa: BLE001 - as in OutStream, which raises it when it is closed
-            self._exc = sys.exc_info()
-        finally:
-            self._reading = False
+        self._flush()  # type: ignore[no-untyped-call]
 
     def flush(self) -> None:
         """Return when what was written is on its way, or nobody is left to send it.
@@ -167,23 +118,17 @@ class WaitingStream(OutStream):
         As in OutStream, but for the end of the kernel: there the publisher may stop between
         the order and its execution, and OutStream waits ten seconds for what cannot come.
         """
-        if self._is_idle():  # as four times in each cell, and twice for each display
-            return
         publisher = self.pub_thread
         caller = threading.current_thread()
         if publisher is None or caller is publisher.thread or not publisher.thread.is_alive():
-            self._flush()
+            self._flush()  # type: ignore[no-untyped-call]
             return
-        for _ in range(PAUSES):
-            if not self._is_behind() or caller is self.watch_fd_thread:
-                break
-            time.sleep(PAUSE)  # what `os.system` has run is the cell's own
         sent = threading.Lock()  # an event takes ten times as long
         sent.acquire()
 
         def flush_and_tell() -> None:
             try:
-                self._flush()
+                self._flush()  # type: ignore[no-untyped-call]
             finally:
                 sent.release()
 
