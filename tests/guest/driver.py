@@ -182,9 +182,10 @@ class Host:
 
     def until_idle(self, request: str) -> None:
         """Skip to the word that the kernel is idle after a request, whether it was answered or not."""
-        self.until(lambda heard: self._is_idle(heard, request))
+        self.until(lambda heard: self.is_idle(heard, request))
 
-    def _is_idle(self, heard: Heard, request: str) -> bool:
+    def is_idle(self, heard: Heard, request: str) -> bool:
+        """Say whether this is the word that the kernel is idle after a request."""
         if not isinstance(heard, Message) or heard.channel is not Channel.IOPUB:
             return False
         _, message = self.parse(heard)

@@ -185,3 +185,19 @@ def test_the_kernel_s_greeting_stays_inside(unstarted):
     request = unstarted.execute("1")
     types += [message["msg_type"] for _, _, message in unstarted.conversation(request)]
     assert "iopub_welcome" not in types
+
+
+def test_no_word_is_lost_where_two_threads_speak(host):
+    """Control and shell have threads of their own; each request is called idle, whoever else speaks."""
+    for _ in range(100):
+        asked = {
+            host.ask("kernel_info_request", {}),
+            host.ask("kernel_info_request", {}, channel=Channel.CONTROL),
+            host.execute("1"),
+            host.ask("comm_info_request", {}),
+        }
+        while asked:
+            heard = host.until(lambda heard: isinstance(heard, Message) and heard.channel is Channel.IOPUB)
+            _, message = host.parse(heard)
+            if message["content"].get("execution_state") == "idle":
+                asked.discard(message["parent_header"]["msg_id"])
