@@ -5,16 +5,21 @@ sandboxes. A hint says which option to look at. Name and text of the error come 
 may write what it likes: they choose among our own sentences and change nothing else.
 """
 
+import os
 import re
 from collections.abc import Callable
 
 from sandbox_kernel.policy import PROFILES, Policy, format_seconds, format_size
 
 _Hint = Callable[[Policy], str]
+QUOTES = "'\""
 
 
 def hint(name: str, text: str, policy: Policy) -> str | None:
     """Return a sentence on the error of that name and text, None where there is nothing to say."""
+    key = text.strip(QUOTES)
+    if name == "KeyError" and key in os.environ:  # and not for each key that a table lacks
+        return f"a sandbox sees none of this machine's variables; --env {key} shows it this one."
     said = f"{name}: {text[:2000]}"
     return next((sentence(policy) for pattern, sentence in _HINTS if pattern.search(said)), None)
 
@@ -82,10 +87,6 @@ def _file(_policy: Policy) -> str:
     )
 
 
-def _variable(_policy: Policy) -> str:
-    return "a sandbox sees none of this machine's variables; --env NAME shows it one of them."
-
-
 def _loop(_policy: Policy) -> str:
     return "a kernel's event loop runs already: write `await main()` in the place of `asyncio.run(main())`."
 
@@ -135,7 +136,6 @@ _HINTS: tuple[tuple[re.Pattern[str], _Hint], ...] = tuple(
             _network,
         ),
         (r"^KeyError: '?SANDBOX_ARTIFACTS\b", _artifacts),
-        (r"^KeyError: '?[A-Z][A-Z0-9_]*'?$", _variable),
         (r"^RuntimeError: asyncio\.run\(\) cannot be called", _loop),
         (r"^NameError: name '__file__' is not defined", _file),
         (r"^ModuleNotFoundError\b", _packages),

@@ -10,12 +10,11 @@ HELP = """
 Run NOTEBOOK from top to bottom in a sandbox and save the executed notebook.
 
 The result goes to OUTPUT, by default NAME-executed.ipynb beside NOTEBOOK; a directory takes it under
-the notebook's own name (a new one's name ends in /), `-` prints it, and a new file's name ends in .ipynb
-or .json.
-An OUTPUT that exists is replaced if a run has written it; -o replaces any. A link that you name is
-followed, once, before the run; any other link at the result's name is replaced. It is saved however
-the run ends (error, deadline, memory, Ctrl-C, SIGTERM), with what was computed so far and how it
-ended in its metadata.
+the notebook's own name (a new one's name ends in /), `-` prints it, and a new file's name ends in
+.ipynb or .json. An OUTPUT that exists is replaced if a run has written it, with -o if it is a
+notebook; nothing else is. A link that you name is followed, once, before the run; any other link at
+the result's name is replaced. It is saved however the run ends (error, deadline, memory, Ctrl-C,
+SIGTERM), with what was computed so far and how it ended in its metadata.
 
 \b
 Examples:
