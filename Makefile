@@ -1,7 +1,7 @@
 # Every target does its own set-up; the second time it costs a fraction of a second.
 #   make run     execute examples/notebooks/analysis.ipynb in a sandbox, into executed/
 #   make lab     JupyterLab on the example notebooks, with "Sandboxed Python" in the launcher
-#   make test    tests of kernels and their wall; make test-more has the rest, container engines among them
+#   make test    tests of kernels and their wall, as root also as another user; make test-more has the rest
 #   make lint    style and types          make clean    undo it all
 
 .DEFAULT_GOAL := run

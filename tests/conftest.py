@@ -23,15 +23,25 @@ pytest_plugins = ["tests.daemons.plugin", "tests.installed", "tests.leftovers", 
 REPOSITORY = Path(__file__).parents[1]
 NO_DAEMON = "unix:///nowhere/docker.sock"
 """Tests bring up daemons of their own: "auto" must not find the one that somebody works with."""
-LONGEST = {"bench", "browser", "ordinary", "packaging", "peers"}
-FORKED = {"batches", "checks", "conformance", "mcp", "notebooks", "provisioner", "session"}
+LONGEST = (
+    *("ordinary", "peers", "packaging/test_tools.py", "browser/test_hostile_output.py", "cli/test_run.py"),
+    *("browser", "bench", "packaging", "host/engines/bubblewrap/template", "plugins"),
+    "provisioner/test_launcher.py",
+)
+"""Parts that take a worker the longest, the longest first: what is left at the end is short."""
+FORKED = ("batches", "checks", "conformance", "mcp", "notebooks", "provisioner", "session")
 """Parts that are not about how a kernel starts, and start hundreds: all are forked, from a template that
 stays for the session. As for users each test would make a template of its own, and wait until it goes."""
-MORE = {
+MORE = (
     *("batches", "bench", "benchmarks", "checks", "examples", "mcp", "notebooks", "plugins", "session"),
-    "ordinary",
-}
-"""Parts that `make test` leaves to `make test-more`: what runs without a browser, and another user's run."""
+    *("cli/test_artifacts.py", "cli/test_audit.py", "cli/test_batch.py", "cli/test_batch_reports.py"),
+    *("cli/test_batch_screen.py", "cli/test_bench.py", "cli/test_check.py", "cli/test_ends.py"),
+    *("cli/test_hints.py", "cli/test_image.py", "cli/test_imports.py", "cli/test_mcp.py"),
+    *("cli/test_papermill.py", "cli/test_parity.py", "cli/test_run_places.py", "cli/test_streams.py"),
+    *("host/engines/bubblewrap/template", "host/engines/docker", "host/test_pool.py", "images"),
+    *("packaging/test_tools.py", "packaging/test_wheel.py", "provisioner/test_pool.py"),
+)
+"""Parts that `make test` leaves to `make test-more`: runs without a browser, fast starts, packages."""
 NAMED = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 _SETTINGS = ("SANDBOX_KERNEL_", NAMED)
 
@@ -62,7 +72,7 @@ def no_warm_sandboxes() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def forked_or_started(request: pytest.FixtureRequest) -> Iterator[None]:
     """FORK=1 has every kernel forked that can be, FORK=0 none; else it is as FORKED says, or as for users."""
-    fork = os.environ.get("FORK") or ("1" if part_of(request.path) in FORKED else "")
+    fork = os.environ.get("FORK") or ("1" if place_in(FORKED, request.path) < len(FORKED) else "")
     templates = "sandbox_kernel.host.engines.bubblewrap.template.templates"
     with pytest.MonkeyPatch.context() as patch:
         if fork:
@@ -121,19 +131,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put what takes minutes first, so that all workers end together."""
-    items.sort(key=takes_minutes, reverse=True)
+    items.sort(key=lambda item: place_in(LONGEST, item.path))
     for item in items:
-        if part_of(item.path) in MORE:
+        if place_in(MORE, item.path) < len(MORE):
             item.add_marker("more")
 
 
-def takes_minutes(item: pytest.Item) -> bool:
-    return part_of(item.path) in LONGEST
-
-
-def part_of(path: Path) -> str:
-    """Return the folder of tests that a file is in."""
-    return path.relative_to(REPOSITORY / "tests").parts[0]
+def place_in(parts: tuple[str, ...], path: Path) -> int:
+    """Return which of these parts of the tests a file is in, the first if in several; or their number."""
+    below = path.relative_to(REPOSITORY / "tests")
+    return next((place for place, part in enumerate(parts) if below.is_relative_to(part)), len(parts))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -272,29 +271,3 @@ def test_more_files_than_a_daemon_has(
     assert "rlimit" not in done.stderr
     refusal = "sandbox-kernel: --files is 1048576, but"
     assert done.returncode == 0 or (done.returncode == 2 and done.stderr.startswith(refusal)), done.stderr
-
-
-LEAVES = "import os, pathlib\npathlib.Path(os.environ['SANDBOX_ARTIFACTS'], 'a.txt').write_text('kept')"
-
-
-@pytest.mark.parametrize("place", ["out", "out.zip"])
-def test_artifacts(sandbox_kernel: Run, notebook: Notebook, place: str) -> None:
-    """What the code leaves in $SANDBOX_ARTIFACTS goes to --artifacts; also when a later cell fails."""
-    done = sandbox_kernel("run", "-q", notebook("a.ipynb", LEAVES, "1 / 0"), "--artifacts", place)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"1 artifact, 4 bytes → {place}"
-    assert outcome(Path("a-executed.ipynb"))["artifacts"][0]["name"] == "a.txt"
-    if place == "out":
-        assert Path("out/a.txt").read_text() == "kept"
-    else:
-        assert zipfile.ZipFile(place).read("a.txt") == b"kept"
-
-
-def test_artifacts_out_of_reach(sandbox_kernel: Run, notebook: Notebook) -> None:
-    """A kernel that has died takes them along, which is said; a place that cannot be is refused first."""
-    source = notebook("a.ipynb", LEAVES, "os._exit(1)")
-    done = sandbox_kernel("run", "-q", source, "--artifacts", "out")
-    assert done.returncode == 138
-    assert "warning: The artifacts were not collected: the sandbox that held them is gone." in done.stderr
-    done = sandbox_kernel("run", source, "--artifacts", "missing/out")
-    assert (done.returncode, "cannot put artifacts into missing/out" in done.stderr) == (2, True)
