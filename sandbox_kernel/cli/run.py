@@ -2,7 +2,7 @@
 
 import click
 
-from sandbox_kernel.cli import batch_options, papermill_options, policy_options
+from sandbox_kernel.cli import batch_options, papermill_options, policy_options, script_arguments
 from sandbox_kernel.cli.duration import seconds
 from sandbox_kernel.cli.imports import for_notebooks
 
@@ -22,14 +22,16 @@ Examples:
   sandbox-kernel run analysis.ipynb -o results/ --memory 2g --cpus 2
   sandbox-kernel run report.ipynb 'report-{region}.ipynb' -p region north -p year 2026
   sandbox-kernel run script.py s3://bucket/results/
+  sandbox-kernel run train.py -- --epochs 3
   sandbox-kernel run notebook.ipynb --workspace rw --log-output
   sandbox-kernel run stranger.ipynb --profile strict --timeout 1m
   sandbox-kernel run week1/ week2/ extra.ipynb -o results/ --report html=results/report.html
   sandbox-kernel run report.ipynb --manifest years.csv -o results/ --jobs 8 --resume
 
-NOTEBOOK may be a Python script, whose cells begin at `# %%`. Parameters (-b, -f, -y, -p, -r; of those
-of one name the last in this order) are set in a cell after the one tagged `parameters`, and may stand
-in OUTPUT. Both places may be elsewhere (s3://, https://) where fsspec is installed.
+NOTEBOOK may be a Python script, whose cells begin at `# %%`, and which finds in sys.argv what follows `--`.
+Parameters (-b, -f, -y, -p, -r; of those of one name the last in this order) are set in a cell after the
+one tagged `parameters`, and may stand in OUTPUT. Both places may be elsewhere (s3://, https://) where
+fsspec is installed.
 
 Many notebooks run in one command where it names a folder, a --manifest, three notebooks, or two and
 -o: as many at once as --jobs says, or cores and memory allow, each in a sandbox of its own, folders in
@@ -52,7 +54,7 @@ _NOT_MANY = {
 """Options of a single run, and why many do not have them."""
 
 
-@click.command("run", help=HELP, short_help="Run a notebook in a sandbox.")
+@click.command("run", cls=script_arguments.RunCommand, help=HELP, short_help="Run a notebook in a sandbox.")
 @click.argument("notebook", required=False)
 @click.argument("output_arguments", metavar="[OUTPUT]", nargs=-1)
 @click.option("-o", "--output", help="Where the executed notebook goes: a file, a directory, or -.")
@@ -99,9 +101,9 @@ def command(  # noqa: PLR0913 -- one parameter per option
     progress_bar: bool | None,
 ) -> int:
     """Turn the command line into one run, or many, and the result into an exit code."""
-    inputs = [notebook, *output_arguments] if notebook else []
+    inputs, arguments = script_arguments.divided(ctx, [notebook, *output_arguments] if notebook else [])
     if batch_options.wanted(ctx, inputs, output):
-        return _batch(ctx, inputs)
+        return _batch(ctx, inputs, arguments)
     if notebook is None:
         raise click.MissingParameter(param_hint="'NOTEBOOK'", param_type="argument", ctx=ctx)
     habits = papermill_options.given(ctx)
@@ -113,16 +115,18 @@ def command(  # noqa: PLR0913 -- one parameter per option
     parameters = read_parameters(habits)
     ending = "prepared" if habits.prepare_only else "executed"
     where = places(
-        notebook, output_arguments, output, inplace=inplace, cwd=cwd, parameters=parameters, ending=ending
+        notebook, tuple(inputs[1:]), output, inplace=inplace, cwd=cwd, parameters=parameters, ending=ending
     )
     settings = policy_options.given(ctx)
     quiet = quiet or progress_bar is False
-    asked = Asked(kernel, timeout, allow_errors, log_output, quiet, habits, parameters, artifacts)
+    asked = Asked(kernel, timeout, allow_errors, log_output, quiet, habits, parameters, artifacts, arguments)
     return run(where, asked, settings)
 
 
-def _batch(ctx: click.Context, inputs: list[str]) -> int:
+def _batch(ctx: click.Context, inputs: list[str], arguments: tuple[str, ...]) -> int:
     """Turn the command line into many runs and their results into one exit code."""
+    if arguments:
+        raise click.UsageError("what follows -- are the arguments of one script; run it by itself.", ctx)
     given, habits = ctx.params, papermill_options.given(ctx)
     for name, why in _NOT_MANY.items():
         if given.get(name) or getattr(habits, name, None):

@@ -47,6 +47,8 @@ class Asked:
     parameters: Mapping[str, object]
     artifacts: str | None = None
     """Where they go; None: nobody wants any."""
+    arguments: tuple[str, ...] = ()
+    """What a script is to find in `sys.argv[1:]`."""
 
 
 def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
@@ -55,6 +57,8 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
     :param settings: the policy options that were given.
     :raises SandboxError: nothing was run; the message says why.
     """
+    if asked.arguments:
+        _require_script(where, asked)
     nb = where.read()
     if asked.habits.help_notebook:
         return show_parameters(nb, where)
@@ -67,6 +71,20 @@ def run(where: Places, asked: Asked, settings: Mapping[str, str]) -> int:
         if asked.habits.prepare_only:
             return save_only(nb, where)
         return _run(nb, where, asked, settings, screen)
+
+
+def _require_script(where: Places, asked: Asked) -> None:
+    """Refuse arguments that nobody would get.
+
+    :raises NotebookError: it is a notebook, a script that is in no file, or nothing is to run.
+    """
+    if script_file(where.notebook) is None:
+        raise NotebookError(
+            f"what follows -- are arguments for a Python script in a file, and {where.name} is none; "
+            "a notebook's parameters are set with -p NAME VALUE."
+        )
+    if asked.habits.prepare_only:
+        raise NotebookError("what follows -- are arguments of a script, and --prepare-only runs none.")
 
 
 def check_language(language: str, where: Places) -> None:
@@ -85,6 +103,7 @@ def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, s
         kernel=kernel,
         directory=where.directory,
         script=script_file(where.notebook),
+        arguments=asked.arguments,
         timeout=asked.timeout,
         # The guard keeps these two as well. We start counting earlier, so it is we who notice.
         cell_timeout=policy.cell_timeout,

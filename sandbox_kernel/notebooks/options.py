@@ -22,6 +22,8 @@ class RunOptions:
     """Where the kernel starts."""
     script: Path | None = None
     """The script that the notebook was made of: what its code finds as `__file__`."""
+    arguments: tuple[str, ...] = ()
+    """The script's: what its code finds in `sys.argv[1:]`. A notebook has none."""
     cell_timeout: float | None = None
     timeout: float | None = None
     """For the whole run, the kernel's start included."""

@@ -235,9 +235,10 @@ class NotebookRun:
         return None
 
     async def _name_script(self) -> None:
-        """Let a script know its file and its arguments, as Python does: it was given none."""
+        """Let a script know its file and its arguments, as Python does."""
         if self._options.script:
-            code = f"__file__ = {str(self._options.script)!a}\n__import__('sys').argv[:] = [__file__]"
+            argv = [str(self._options.script), *self._options.arguments]
+            code = f"__file__ = {argv[0]!a}\n__import__('sys').argv[:] = {argv!a}"
             await self._client.ask({"code": code, "silent": True, "store_history": False}, ())
 
     async def _failed_start(self, error: Exception) -> Ending:
