@@ -120,7 +120,8 @@ def _runs(wanted: Wanted, output: Path | None, seen: _Seen) -> Iterator[tuple[En
     for entry in wanted.entries:
         if entry.notebook is None and not named:
             raise NotebookError(
-                f"{entry.where}: no notebook is named, neither there nor before the manifest."
+                f"{entry.where}: this is read as a manifest, a list of runs, and no notebook is named: "
+                "neither there ('notebook'), nor on the command line before the manifest."
             )
         yield from ((entry, notebook) for notebook in _of(entry, wanted, output, seen) or named)
 

@@ -47,7 +47,12 @@ def command(*, lines: str, follow: bool, as_json: bool, log: Path | None) -> int
     if lines != "all" and not (lines.isascii() and lines.isdigit()):
         raise click.UsageError("--lines takes a number, or all.")
     reader = Reader(log or default_path())
-    shown = deque(reader.read(), None if lines == "all" else int(lines))
+    try:
+        if log is not None:
+            _require_log(log, to_come=follow)
+        shown = deque(reader.read(), None if lines == "all" else int(lines))
+    except OSError as error:
+        raise click.UsageError(f"cannot read {reader.log.path}: {error.strerror}.") from error
     if not shown and not follow:
         click.echo(f"Nothing is written down in {plain(str(reader.log.path))}.", err=True)
     _show(shown, as_json=as_json)
@@ -55,6 +60,17 @@ def command(*, lines: str, follow: bool, as_json: bool, log: Path | None) -> int
         time.sleep(LOOK_AGAIN_SECONDS)
         _show(deque(reader.read()), as_json=as_json)
     return 0
+
+
+def _require_log(path: Path, *, to_come: bool) -> None:
+    """Refuse a log that somebody names and that is none; one that is followed may be still to come.
+
+    :raises click.UsageError: there is no file of that name, or it is a directory.
+    """
+    if path.is_dir():
+        raise click.UsageError(f"--log names {path}, a directory; name the log in it.")
+    if not to_come and not AuditLog(path, 0).files():
+        raise click.UsageError(f"--log names {path}, and there is no such file.")
 
 
 class Reader:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from sandbox_kernel.checks.reports import said
 from sandbox_kernel.checks.suite import Suite
-from sandbox_kernel.checks.verdicts import Graded
+from sandbox_kernel.checks.verdicts import Graded, Verdict
 from sandbox_kernel.cli.escape import plain
 
 _PASSED, _FAILED, _NOT_RUN = ("✓", "green"), ("✗", "red"), ("■", "yellow")
@@ -77,8 +77,8 @@ class CheckScreen:
         self._console.print(line)
         for verdict in result.verdicts if verbose else ():
             mark, style = _PASSED if verdict.passed else _FAILED
-            told = f": {said(verdict)}" if ran and not verdict.passed else ""
-            self._console.print(Text.assemble((f"  {mark} ", style), plain(f"{verdict.name}{told}")))
+            told = _told(verdict) if ran and not verdict.passed else verdict.name
+            self._console.print(Text.assemble((f"  {mark} ", style), plain(told)))
 
     def _cause(self, result: Graded) -> str:
         """Return why it has not passed, in a line."""
@@ -86,7 +86,17 @@ class CheckScreen:
             return result.cause
         failed = [verdict for verdict in result.verdicts if not verdict.passed]
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        return f"{failed[0].name}: {said(failed[0])}{more}"
+        return f"{_told(failed[0])}{more}"
 
     def _say(self, sentence: str, style: str) -> None:
         self._console.print(Text(sentence, style))
+
+
+def _told(verdict: Verdict) -> str:
+    """Return which check was not met, and why; a call that nobody has named is in the reason itself."""
+    reason = said(verdict)
+    return (
+        reason
+        if reason.startswith((f"{verdict.name} ", f"what {verdict.name} "))
+        else f"{verdict.name}: {reason}"
+    )

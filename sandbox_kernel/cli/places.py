@@ -94,7 +94,10 @@ def places(
     if argument is not None and isinstance(target, Path):
         _refuse_to_replace(target)
     given = inplace or (output is not None and target == Path(output))
-    return Places(source, target, directory.resolve(), given, _new_folder(output, target))
+    new = _new_folder(output, target)
+    if new is None and isinstance(target, Path):
+        _require_folder(target)
+    return Places(source, target, directory.resolve(), given, new)
 
 
 def _source(notebook: str, parameters: Mapping[str, object], *, inplace: bool) -> Place | None:
@@ -199,6 +202,18 @@ def _refuse_no_folder(output: str, folder: Path, source: Place | None) -> None:
         raise NotebookError(f"{output} is not a directory; make it first.")
     if not folder.parent.is_dir():
         raise NotebookError(f"{output}: {folder.parent} is not a directory; make it first.")
+
+
+def _require_folder(target: Path) -> None:
+    """Refuse a result for which there is no folder: it is not made, for its name may be misspelt."""
+    try:
+        target.parent.stat()
+    except FileNotFoundError as error:
+        raise NotebookError(
+            f"cannot write {target}: there is no folder {target.parent}; make it first."
+        ) from error
+    except OSError:
+        return  # whoever writes there says what is wrong with it
 
 
 def _refuse_sizes(output: str | None) -> None:

@@ -131,7 +131,7 @@ def _loss(status: int | None, cause: str | None) -> tuple[Kind, str]:
 def out_of_memory(policy: Policy, usage: Usage) -> str:
     """Return the sentence for a process that was killed at the memory limit."""
     used = min(usage.memory_bytes, policy.memory) or policy.memory
-    return f"Killed: used {format_size(used)} of {format_size(policy.memory)} memory."
+    return f"Killed: used {format_size(used)} of {format_size(policy.memory)} memory ('memory')."
 
 
 def _own_end(kernel: KernelExit) -> tuple[Kind, str]:

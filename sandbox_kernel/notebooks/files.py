@@ -106,6 +106,8 @@ def parse_notebook(text: str, name: str) -> NotebookNode:
             f"{name} is not read: it is made of more than {MAX_CONTAINERS:,} lists and mappings, or "
             f"{MAX_VALUES:,} values; clear the outputs of its last run."
         )
+    if not text or text.isspace():
+        raise NotebookError(f"{name} is not a notebook: it is empty.")
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -41,6 +41,11 @@ _MAY_FAIL: Final = "raises-exception"
 """nbclient's tag for a cell whose error does not end the run."""
 _MEANINGLESS: Final = {"input_path", "iopub_timeout", "raise_on_iopub_timeout", "nest_asyncio", "log"}
 """Options of papermill's engine that have no counterpart here, and whose result is the same without."""
+_MORE_MEMORY: Final = (
+    "SANDBOX_KERNEL_MEMORY=2g, as a variable of papermill's environment, allows 2 GiB, unless the kernel was "
+    "installed with a policy of its own."
+)
+"""What to do about a kernel that was killed for memory: papermill has no option that would allow more."""
 
 
 class Engine(PapermillEngine):  # type: ignore[misc]  # papermill has no types
@@ -90,6 +95,8 @@ def _raise_for(result: Result) -> None:
             return
         case Outcome.TIMEOUT:
             raise CellTimeoutError(result.sentence)
+        case Outcome.MEMORY:
+            raise DeadKernelError(f"{result.sentence} {_MORE_MEMORY}")
         case _:
             raise DeadKernelError(result.sentence)
 

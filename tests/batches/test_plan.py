@@ -112,7 +112,10 @@ def test_places_that_a_manifest_names(output: str, place: str) -> None:
         (Entry("line 3", "c.ipynb", {}, "c2.txt"), "let it end in .ipynb"),
         (Entry("line 3", "c.ipynb", {}, "{yaer}.ipynb"), "names {yaer}"),
         (Entry("line 3", "c.ipynb", {"debug": 1}), "line 3: the command line sets 'debug' as well"),
-        (Entry("line 3", None), "no notebook is named"),
+        (
+            Entry("line 3", None),
+            "read as a manifest, a list of runs, and no notebook is named: neither there",
+        ),
         (Entry("line 3", "empty"), "there is no notebook to run"),
     ],
 )

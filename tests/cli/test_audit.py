@@ -153,6 +153,25 @@ def test_an_empty_log(sandbox_kernel, state) -> None:
     assert sandbox_kernel("audit", "-n", "-1").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("nosuch", "--log names nosuch, and there is no such file."),
+        ("a/b/c", "--log names a/b/c, and there is no such file."),
+        (".", "--log names ., a directory; name the log in it."),
+        ("x" * 300, "File name too long."),
+    ],
+)
+def test_a_log_that_is_not_there(
+    own_place: None, capsys: pytest.CaptureFixture[str], name: str, complaint: str
+) -> None:
+    """A log that somebody names is there, or a sentence says that it is not."""
+    assert run_command(["audit", "--log", name]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said
+    assert "Traceback" not in said
+
+
 def test_following(started, state) -> None:
     """What is written meanwhile is shown, also when the file is turned over."""
     log = AuditLog(state, 3000)

@@ -55,6 +55,20 @@ def test_what_was_expected(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in shown
 
 
+def test_a_call_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A check without a name is called what it calls, which its reason begins with."""
+    Path("calls.py").write_text("def add(a, b):\n    return a - b")
+    call = "kind: function_call, function: add, arguments: [1, 2]"
+    Path("CALLS.yaml").write_text(
+        f"checks:\n- {{{call}, equals: 3}}\n- {{name: prints, {call}, prints: x}}\n"
+    )
+    assert run_command(["check", "calls.py", "CALLS.yaml"]) == 3
+    assert capsys.readouterr().out.splitlines()[1:3] == [
+        "  ✗ add(1, 2) is -1",
+        "  ✗ prints: what add(1, 2) printed is empty",
+    ]
+
+
 def test_one_name_only(sandbox_kernel: Run) -> None:
     """Who leaves the checks out hears that it is those that are missing."""
     done = sandbox_kernel("check", "answer.py")

@@ -126,7 +126,10 @@ def test_kernel_starts_beside_the_notebook(sandbox_kernel: Run, notebook: Notebo
         (["a.ipynb", "--cwd", "missing"], "cannot start in missing"),
         (["a.ipynb", "--output", "1m"], "--output-limit limits what a cell may print"),
         (["a.ipynb", "10 MB"], "--output-limit limits what a cell may print"),
-        (["a.ipynb", "missing/b.ipynb"], "cannot write missing/b.ipynb"),
+        (
+            ["a.ipynb", "missing/b.ipynb"],
+            "cannot write missing/b.ipynb: there is no folder missing; make it first.",
+        ),
         ([], "Missing argument 'NOTEBOOK'"),
     ],
 )

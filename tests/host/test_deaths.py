@@ -19,7 +19,7 @@ def left(returncode):
 
 CASES = [
     # intent, kernel, usage, kind, code, words
-    (None, left(-9), OOM, "memory", ExitCode.LIMIT, "used 512 MiB of 512 MiB memory"),
+    (None, left(-9), OOM, "memory", ExitCode.LIMIT, "used 512 MiB of 512 MiB memory ('memory')"),
     (None, None, OOM, "memory", ExitCode.LIMIT, "512 MiB"),
     (None, left(-9), Usage(), "crash", ExitCode.DIED, "SIGKILL"),
     (None, left(-11), Usage(), "crash", ExitCode.DIED, "SIGSEGV"),

@@ -37,7 +37,8 @@ def heading(level: object) -> bytes:
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (b"", "not JSON"),
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
         (b"{", "not JSON"),
         (b"[]", "no 'nbformat'"),
         (b'{"cells": []}', "no 'nbformat'"),

@@ -174,7 +174,7 @@ def test_memory(shared: Sandbox) -> None:
     """A sandbox that was killed for its memory says so, also on the next call, until it is reset."""
     result = shared.run(f"print('before', flush=True)\n{MEMORY_BOMB}")
     assert result.outcome is Outcome.MEMORY
-    assert result.cause == "Killed: used 256 MiB of 256 MiB memory."
+    assert result.cause == "Killed: used 256 MiB of 256 MiB memory ('memory')."
     assert result.stdout == "before\n"
     after = shared.run("1")
     assert (after.outcome, after.value, after.count) == (Outcome.MEMORY, None, None)

@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from nbformat import NotebookNode
@@ -18,6 +19,7 @@ MAX_SOURCE: Final = 256 << 10
 _MAGIC: Final = re.compile(r"^[ \t]*[%!?].*$", re.MULTILINE)
 _COMMENT: Final = re.compile(rb"\s*#(.*)")
 _TYPE: Final = re.compile(r"type:\s*(\S+)\s*")
+_SEQUENCE: Final = (ast.Tuple, ast.List)
 _PARSER: Final = (SyntaxError, ValueError, MemoryError, RecursionError)
 """What Python's parser raises for a text that is none, or that is too deep for it."""
 
@@ -71,11 +73,36 @@ def _set_by(node: ast.stmt, lines: Sequence[bytes]) -> Iterator[Parameter]:
     if node.value is None:  # a type alone sets nothing
         return
     hint, comment = _comment(node, lines)
-    kind = annotation or hint or _type_of(node.value)
-    default = _default(node.value, lines)
+    shown = cache(lambda value, whole: _shown(value, whole, lines))  # once, however many names it goes to
     for target in targets:
-        if isinstance(target, ast.Name):
-            yield Parameter(target.id, kind, default, comment)
+        for name, value, whole in _unpacked(target, node.value):
+            kind, default = shown(value, whole)
+            named = annotation or hint if isinstance(target, ast.Name) else None
+            yield Parameter(name, named or kind, default, comment)
+
+
+def _unpacked(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr, bool]]:
+    """Yield the names that an assignment sets, with a value, and whether all of that is the name's."""
+    if isinstance(target, ast.Name):
+        yield target.id, value, True
+    elif isinstance(target, _SEQUENCE) and isinstance(value, _SEQUENCE) and _are_pairs(target, value):
+        for part, its_value in zip(target.elts, value.elts, strict=True):
+            yield from _unpacked(part, its_value)
+    elif isinstance(target, _SEQUENCE):
+        for node in ast.walk(target):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id, value, False
+
+
+def _are_pairs(target: ast.Tuple | ast.List, value: ast.Tuple | ast.List) -> bool:
+    starred = any(isinstance(part, ast.Starred) for part in (*target.elts, *value.elts))
+    return not starred and len(target.elts) == len(value.elts)
+
+
+def _shown(value: ast.expr, whole: bool, lines: Sequence[bytes]) -> tuple[str | None, str]:
+    """Return type and default of a name that gets this value, or a part of it."""
+    default = _default(value, lines)
+    return (_type_of(value), default) if whole else (None, f"part of {default}")
 
 
 def _comment(node: ast.stmt, lines: Sequence[bytes]) -> tuple[str | None, str]:

@@ -40,8 +40,31 @@ def test_parameters() -> None:
         "late": ("str", '"#no comment"', "behind two"),
         "a": ("tuple", "(1, 2)", ""),
         "b": ("tuple", "(1, 2)", ""),
+        "c": ("int", "1", ""),
+        "d": ("int", "2", ""),
     } | {name: shown[name] for name in ("a", "b")}
     assert shown["a"] == shown["b"] == ("tuple", "1, 2", "")
+
+
+def test_several_at_once() -> None:
+    """Names that are set together have a value each, where the source shows it, and else a part of one."""
+    source = "a, [b, c] = 1, ('x', None)  # three\nd, *e = load(1)\nf, t[i], o.p = 1, 2, 3"
+    assert [(each.name, each.type, each.default, each.help) for each in inferred_from(source)] == [
+        ("a", "int", "1", "three"),
+        ("b", "str", "'x'", "three"),
+        ("c", None, "None", "three"),
+        ("d", None, "part of load(1)", ""),
+        ("e", None, "part of load(1)", ""),
+        ("f", "int", "1", ""),
+    ]
+
+
+def test_a_long_value_is_held_once() -> None:
+    """Ten thousand names of a value of 100,000 characters do not take a gigabyte."""
+    names = "".join(f"(x{number},) = " for number in range(10_000))
+    found = inferred_from(f"{names}f('{'y' * 100_000}')")
+    assert len(found) == 10_000
+    assert len({id(each.default) for each in found}) == 1
 
 
 @pytest.mark.parametrize(
