@@ -17,7 +17,7 @@ from sandbox_kernel.cli.preparing import is_python, language_of, prepare, save_o
 from sandbox_kernel.cli.screen import Screen
 from sandbox_kernel.cli.signals import cancelling
 from sandbox_kernel.cli.streams import print_notebook
-from sandbox_kernel.cli.walls import beyond_reach
+from sandbox_kernel.cli.walls import absent, beyond_reach
 from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import (
     DEFAULT_KERNEL,
@@ -112,7 +112,8 @@ def _run(nb: NotebookNode, where: Places, asked: Asked, settings: Mapping[str, s
         allow_errors=asked.allow_errors,
         artifacts=Path(asked.artifacts) if asked.artifacts else None,
     )
-    for sentence in beyond_reach(policy, set_by_somebody):
+    known = absent(policy, where.directory) if kernel == DEFAULT_KERNEL else []  # others: another environment
+    for sentence in (*beyond_reach(policy, set_by_somebody), *known):
         screen.warned(sentence)
     if asked.kernel is None and not asked.quiet:
         _remark_on_kernel(screen, nb)

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Collection
+from importlib.util import find_spec
+from pathlib import Path
 
 from sandbox_kernel.errors import LimitUnenforceableError, SandboxError
 from sandbox_kernel.host.engines import choose
@@ -46,3 +48,26 @@ def beyond_reach(policy: Policy, asked: Collection[str]) -> list[str]:
         return []
     sentences = beyond(policy, room_here(), started_here=not maybe)
     return [sentence for sentence in sentences if sentence.partition(" ")[0] in asked]
+
+
+def absent(policy: Policy, directory: Path) -> list[str]:
+    """Return a sentence on each module of `preload` that a kernel of this environment does not have.
+
+    They are looked for, here and beside the notebook, and not imported. An image has modules of its own.
+    """
+    if policy.engine != "bubblewrap":
+        return []
+    return [
+        f"--preload {name}: there is no module {root!r} here; the kernel starts without it."
+        for name in policy.preload
+        if not _is_there(root := name.partition(".")[0], directory)
+    ]
+
+
+def _is_there(module: str, directory: Path) -> bool:
+    if (directory / module).is_dir() or (directory / f"{module}.py").exists():
+        return True
+    try:
+        return find_spec(module) is not None
+    except ValueError:  # one that is imported, and was made by hand
+        return True
