@@ -152,7 +152,7 @@ assert session.pack(shapes[0]) == json_packer(shapes[0])
 
 def test_a_reader_that_connects_late_and_does_not_read_is_waited_for(tmp_path: Path) -> None:
     """The publisher's mark holds for it, too; with the usual one it held 1000 messages, or lost some."""
-    source = Path(profile.__file__).with_name("ipython_kernel_config.py")
+    source = Path(profile.__file__).with_name("output.py")
     command = [sys.executable, "-c", PUBLISH, source, tmp_path / "k"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
     assert int(done.stdout) < 500  # a socket's buffers hold some of them
@@ -184,16 +184,16 @@ def test_who_subscribes_late_hears_that_the_kernel_has_begun(tmp_path: Path) -> 
 
 def test_a_stream_loses_nothing_and_keeps_its_order(tmp_path: Path) -> None:
     """It takes short cuts, in each of which a text could go to another's parent, or nowhere."""
-    _run_with_profile(PRINT, tmp_path)
+    _run_with_profile(PRINT, "output.py", tmp_path)
 
 
 def test_a_long_text_is_written_as_jupyter_would(tmp_path: Path) -> None:
     """Its own writer is far faster; what the two would write differently is left to Jupyter's."""
-    _run_with_profile(PACK, tmp_path)
+    _run_with_profile(PACK, "ipython_kernel_config.py", tmp_path)
 
 
-def _run_with_profile(program: str, directory: Path) -> None:
-    source = Path(profile.__file__).with_name("ipython_kernel_config.py")
+def _run_with_profile(program: str, name: str, directory: Path) -> None:
+    source = Path(profile.__file__).with_name(name)
     command = [sys.executable, "-c", program, source]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, cwd=directory, timeout=100)  # noqa: PLW1510
     assert done.returncode == 0, done.stderr

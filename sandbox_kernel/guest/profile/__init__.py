@@ -1,11 +1,11 @@
-"""What ipykernel is told by its profile: two files, which are data here, see `ipython_kernel_config.py`."""
+"""What ipykernel is told by its profile: three files, which are data here, see `ipython_kernel_config.py`."""
 
 from __future__ import annotations
 
 import os
 
 _FILE = "ipython_kernel_config.py"
-_BESIDE = "interrupts.py"
+_BESIDE = ("output.py", "interrupts.py")
 
 
 def write_profile(directory: str, preload: tuple[str, ...] = ()) -> None:
@@ -15,7 +15,8 @@ def write_profile(directory: str, preload: tuple[str, ...] = ()) -> None:
     """
     profile = os.path.join(directory, "profile_default")
     os.makedirs(profile, mode=0o700, exist_ok=True)
-    for name, rest in ((_BESIDE, ""), (_FILE, f"_PRELOAD += {tuple(preload)!r}\n")):
+    for name in (*_BESIDE, _FILE):
+        rest = f"_PRELOAD += {tuple(preload)!r}\n" if name == _FILE else ""
         with open(os.path.join(profile, name), "wb") as file:
             file.write(_source(name) + rest.encode())
 

@@ -5,6 +5,7 @@ from tests.mutations.mutation import Mutation, within
 _GUEST = "sandbox_kernel/guest"
 KERNEL = f"{_GUEST}/kernel.py"
 LIFE = f"{_GUEST}/life.py"
+CONFIG = f"{_GUEST}/profile/ipython_kernel_config.py"
 PROFILE = f"{_GUEST}/profile/interrupts.py"
 SERVICE = f"{_GUEST}/service.py"
 SUPERVISOR = f"{_GUEST}/supervisor.py"
@@ -249,9 +250,17 @@ _WHEREVER = "test_a_cell_is_answered_wherever_an_interrupt_strikes"
 
 ANSWERS = (
     Mutation(
+        "answers-output",
+        "A cell waits for who reads its output, and who subscribes late hears that the kernel has begun.",
+        CONFIG,
+        'load_subconfig("output.py")  # type',
+        "# type",
+        within("guest/test_profile.py", "test_who_subscribes_late_hears_that_the_kernel_has_begun"),
+    ),
+    Mutation(
         "answers-interrupts",
         "A cell is answered, wherever in ipykernel's own code an interrupt strikes.",
-        f"{_GUEST}/profile/ipython_kernel_config.py",
+        CONFIG,
         'load_subconfig("interrupts.py")  # type',
         "# type",
         _answers(f"{_WHEREVER}[a cell]", f"{_WHEREVER}[expressions]"),

@@ -173,7 +173,7 @@ def test_a_template_has_imported_all_that_a_first_cell_needs(tmp_path):
     run = subprocess.run(command, capture_output=True, text=True, check=True)
     with launched(tmp_path, fork=False) as kernel:
         inside = ast.literal_eval(kernel.run("import sys; print(set(sys.modules))").text())
-    assert inside - ast.literal_eval(run.stdout) <= {"_sandbox_profile", "runpy"}
+    assert inside - ast.literal_eval(run.stdout) <= {"_sandbox_output", "_sandbox_profile", "runpy"}
 
 
 def test_libraries_that_have_threads_are_forked_without(forking, tmp_path):
