@@ -18,8 +18,6 @@ bites a runner that must always say how it ended is replaced:
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import datetime
 from queue import Empty
 from time import monotonic
 from typing import Any
@@ -32,8 +30,10 @@ from nbclient.util import ensure_async
 from nbformat import NotebookNode
 
 from sandbox_kernel.errors import TransferError
+from sandbox_kernel.notebooks.messages import is_idle, moment, next_answer, skipping_malformed
 from sandbox_kernel.notebooks.sandboxed import SandboxedKernelManager
 from sandbox_kernel.notebooks.specs import SpecsWithPolicy
+from sandbox_kernel.notebooks.witness import Death, Usage, Witness
 from sandbox_kernel.policy import Policy
 
 POLL_SECONDS = 0.1
@@ -44,9 +44,6 @@ socket, which may swallow the news that a reply has come: an Output widget does 
 LAST_WORDS_SECONDS = 2.0
 """How long a dead kernel's messages may take to arrive. A guard ends the request before it lets the
 death be seen, so with a sandbox this is never waited out."""
-ASK_AGAIN_SECONDS = 1.0
-"""How long a first answer is waited for before the kernel is asked again: what was published before
-we were connected is lost, and so is the end of a request."""
 SILENCE_SECONDS = 5
 """How long after its reply a cell may be silent without saying that it is idle."""
 ANSWER_SECONDS = 10.0
@@ -56,49 +53,6 @@ EXPLAIN_SECONDS = 0.5
 MAX_PLACES = 100
 """Outputs of one display id that an update stands in the place of, the newest ones: progress is shown in one
 or two. Each message of ten thousand would change as many outputs, and keep all other runs waiting."""
-
-MALFORMED = (AssertionError, AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
-"""What comes of taking in a message that is not what the protocol says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a sandbox has used; None where nobody has counted."""
-
-    cpu_seconds: float | None = None
-    peak_memory: int | None = None
-    """Bytes."""
-
-    @classmethod
-    def of(cls, provisioner: object) -> "Usage":
-        """Return what the provisioner says, who has zeros for what nobody counts."""
-        used = getattr(provisioner, "usage", None)
-        seconds, memory = getattr(used, "cpu_seconds", 0), getattr(used, "memory_bytes", 0)
-        return cls(round(float(seconds), 3) or None, int(memory) or None)
-
-
-@dataclass(frozen=True, slots=True)
-class Death:
-    """Why the kernel is gone, as far as its provisioner knows."""
-
-    sentence: str
-    kind: str
-    """In the provisioner's words; see `Ending.from_kind`."""
-
-
-async def _first(channel: Any, asked: set[str], msg_type: str, **content: str) -> dict[str, Any]:
-    """Return the next message of this type, and with this content, that answers one of our requests.
-
-    :raises Empty: none came within ASK_AGAIN_SECONDS.
-    """
-    deadline = monotonic() + ASK_AGAIN_SECONDS
-    while (left := deadline - monotonic()) > 0:
-        with _skipping_malformed():
-            message: dict[str, Any] = await channel.get_msg(timeout=left)
-            fits = content.items() <= message["content"].items() and message["msg_type"] == msg_type
-            if fits and message["parent_header"].get("msg_id") in asked:
-                return message
-    raise Empty
 
 
 class CellClient(NotebookClient):
@@ -164,8 +118,8 @@ class CellClient(NotebookClient):
         while True:
             asked.add(self._channels.kernel_info())
             with suppress(Empty):
-                reply = await _first(self._channels.shell_channel, asked, "kernel_info_reply")
-                await _first(self._channels.iopub_channel, asked, "status", execution_state="idle")
+                reply = await next_answer(self._channels.shell_channel, asked, "kernel_info_reply")
+                await next_answer(self._channels.iopub_channel, asked, "status", execution_state="idle")
                 return reply
             if not await self._is_alive():
                 raise RuntimeError("Kernel died before replying to kernel_info")
@@ -179,19 +133,17 @@ class CellClient(NotebookClient):
         """
         self.shutdown_kernel = "immediate" if now or self._ends_unseen() else "graceful"
         if self.km is not None:
-            provisioner = getattr(self.km, "provisioner", None)
+            witness = self.witness
             await self._async_cleanup_kernel()
-            self.usage = Usage.of(provisioner)
-            self.warnings = [sentence for kind, sentence in _notices(provisioner) if kind == "audit"]
+            self.usage, self.warnings = witness.usage, witness.warnings
 
     def _ends_unseen(self) -> bool:
         """Tell whether an orderly end makes no difference: to nothing outside, and not to what is counted.
 
         What a container has used is counted inside, and said at its end.
         """
-        provisioner = getattr(self.km, "provisioner", None)
-        is_counted = Usage.of(provisioner).cpu_seconds is not None
-        return is_counted and isinstance(self.policy, Policy) and not self.policy.has_effects()
+        is_counted, policy = self.witness.usage.cpu_seconds is not None, self.witness.policy
+        return is_counted and isinstance(policy, Policy) and not policy.has_effects()
 
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs, if there is a kernel."""
@@ -210,13 +162,18 @@ class CellClient(NotebookClient):
         deadline = monotonic() + ANSWER_SECONDS
         while monotonic() < deadline:
             with suppress(Empty):
-                reply = await _first(self._channels.shell_channel, asked, "execute_reply")
+                reply = await next_answer(self._channels.shell_channel, asked, "execute_reply")
                 with suppress(Empty):  # a kernel may answer and not say that it is idle
-                    await _first(self._channels.iopub_channel, asked, "status", execution_state="idle")
+                    await next_answer(self._channels.iopub_channel, asked, "status", execution_state="idle")
                 return dict(reply["content"])
             if not await self._is_alive():
                 raise TransferError("The kernel is gone.")
         raise TransferError(f"The kernel did not answer within {ANSWER_SECONDS:g} s.")
+
+    @property
+    def witness(self) -> Witness:
+        """What the kernel's provisioner says of it; without a kernel it says nothing."""
+        return Witness(getattr(self.km, "provisioner", None))
 
     async def death(self, seconds: float = 0.0) -> Death | None:
         """Return why the kernel died; wait for it to be known for at most `seconds`.
@@ -232,40 +189,9 @@ class CellClient(NotebookClient):
                 return death
             await asyncio.sleep(POLL_SECONDS / 4)
 
-    @property
-    def policy(self) -> object:
-        """What the kernel is allowed, as its provisioner says it; None where it says nothing."""
-        return getattr(getattr(self.km, "provisioner", None), "policy", None)
-
-    @property
-    def wall(self) -> str | None:
-        """What stands around the kernel, as its provisioner says it; None where there is no wall."""
-        wall = getattr(getattr(self.km, "provisioner", None), "wall", None)
-        return None if wall is None else str(wall)
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """Where the results come from, as the kernel's provisioner says it; empty where it says nothing."""
-        return dict(getattr(getattr(self.km, "provisioner", None), "provenance", None) or {})
-
-    @property
-    def verdicts(self) -> list[tuple[str, str]]:
-        """Kind and sentence of each end that a guard put to a cell, at a deadline or a limit."""
-        return [(kind, sentence) for kind, sentence in self._notices() if kind in ("deadline", "limit")]
-
-    @property
-    def losses(self) -> list[str]:
-        """Phrases on each cell of whose output a guard dropped something; empty without a guard."""
-        return [sentence for kind, sentence in self._notices() if kind == "output"]
-
-    def _notices(self) -> list[tuple[str, str]]:
-        return _notices(getattr(self.km, "provisioner", None))
-
     async def _known_death(self) -> Death | None:
-        provisioner = getattr(self.km, "provisioner", None)
-        death = getattr(provisioner, "death", None)
-        if death is not None:
-            return Death(str(death.sentence), str(death.kind))
+        if (death := self.witness.death) is not None:
+            return death
         if self.km is None or await self._is_alive():
             return None
         return Death("The kernel died.", "crash")
@@ -313,7 +239,7 @@ class CellClient(NotebookClient):
     ) -> dict[str, Any]:
         reply = await self._reply_to(msg_id)
         if self.record_timing:
-            cell["metadata"]["execution"]["shell.execute_reply"] = _moment(reply["header"]["date"])
+            cell["metadata"]["execution"]["shell.execute_reply"] = moment(reply["header"]["date"])
         await self._rest_of(task_poll_output_msg)
         task_poll_kernel_alive.cancel()
         return reply
@@ -321,7 +247,7 @@ class CellClient(NotebookClient):
     async def _reply_to(self, msg_id: str) -> dict[str, Any]:
         channel = self._channels.shell_channel
         while True:
-            with _skipping_malformed():
+            with skipping_malformed():
                 message: dict[str, Any] = await channel.get_msg(timeout=LOOK_AGAIN_SECONDS)
                 if message["parent_header"].get("msg_id") == msg_id and "status" in message["content"]:
                     return message
@@ -341,18 +267,18 @@ class CellClient(NotebookClient):
         with self._watching():
             self._heard_at = monotonic()
             while True:
-                with _skipping_malformed():
+                with skipping_malformed():
                     message = await channel.get_msg(timeout=None)
                     self._heard_at = monotonic()
                     if message["parent_header"].get("msg_id") == parent_msg_id:
-                        if _is_idle(message):
+                        if is_idle(message):
                             self._note_idle(message, cell)
                             return
                         self.process_message(message, cell, cell_index)
 
     def _note_idle(self, message: dict[str, Any], cell: NotebookNode) -> None:
         if self.record_timing:
-            cell["metadata"]["execution"]["iopub.status.idle"] = _moment(message["header"]["date"])
+            cell["metadata"]["execution"]["iopub.status.idle"] = moment(message["header"]["date"])
 
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
@@ -390,25 +316,3 @@ class CellClient(NotebookClient):
             yield
         finally:
             self._watchers.discard(task)
-
-
-def _notices(provisioner: object) -> list[tuple[str, str]]:
-    return [(str(notice.kind), str(notice.sentence)) for notice in getattr(provisioner, "notices", ())]
-
-
-def _moment(date: object) -> str:
-    """Return a header's date as notebooks have it, and nbclient's own entries beside it."""
-    return date.isoformat().replace("+00:00", "Z") if isinstance(date, datetime) else str(date)
-
-
-def _is_idle(message: dict[str, Any]) -> bool:
-    return bool(message["msg_type"] == "status" and message["content"]["execution_state"] == "idle")
-
-
-@contextmanager
-def _skipping_malformed() -> Iterator[None]:
-    """Go on after no message, or one that is not what the protocol says, whatever was wrong with it."""
-    try:
-        yield
-    except (*MALFORMED, Empty):
-        return

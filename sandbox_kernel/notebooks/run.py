@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 
 from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError
 from sandbox_kernel.notebooks.artifacts import CANCELLED, NO_KERNEL, NOT_IDLE, Harvest
-from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS, CellClient, Death
+from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS, CellClient
 from sandbox_kernel.notebooks.destination import Destination
 from sandbox_kernel.notebooks.document import (
     RUN_KEY,
@@ -50,6 +50,7 @@ from sandbox_kernel.notebooks.script import parse_script, script_file
 from sandbox_kernel.notebooks.sources import read_source
 from sandbox_kernel.notebooks.specs import settings_of
 from sandbox_kernel.notebooks.transfer import KernelFiles
+from sandbox_kernel.notebooks.witness import Death
 
 __all__ = ["DEFAULT_KERNEL", "NotebookRun", "RunOptions", "run_notebook"]
 
@@ -194,7 +195,9 @@ class NotebookRun:
         elif self._busy:
             self._harvest.give_up(NOT_IDLE)
         else:
-            await self._harvest.bring_in(KernelFiles(self._client.ask), tidy=self._client.wall is None)
+            await self._harvest.bring_in(
+                KernelFiles(self._client.ask), tidy=self._client.witness.wall is None
+            )
         for sentence in self._harvest.collected.left_out:
             self._progress.warned(sentence)
 
@@ -230,8 +233,8 @@ class NotebookRun:
             if death is None:
                 raise
             return _dead_at_start(death)
-        self.policy = self._client.policy
-        self._progress.kernel_ready(self._clock.seconds, self._client.wall)
+        self.policy = self._client.witness.policy
+        self._progress.kernel_ready(self._clock.seconds, self._client.witness.wall)
         return None
 
     async def _name_script(self) -> None:
@@ -256,7 +259,7 @@ class NotebookRun:
         self._progress.cell_started(cell)
         node, began, outcome = self.nb.cells[cell.index], monotonic(), Outcome.CANCELLED
         started = datetime.now(UTC)
-        lost = len(self._client.losses)
+        lost = len(self._client.witness.losses)
         try:
             ending = await self._end_of_cell(cell, node)
             outcome = ending.outcome if ending else cell_outcome(node)
@@ -270,7 +273,7 @@ class NotebookRun:
             }
             self._records.append(CellRecord(cell.number, cell.index, outcome, seconds))
             self._progress.cell_finished(cell, outcome, seconds)
-            if losses := self._client.losses[lost:]:
+            if losses := self._client.witness.losses[lost:]:
                 node.metadata[RUN_KEY]["output_lost"] = losses[0]
                 self._progress.cell_lost(cell, losses[0])
         if ending is None and cell.number < cell.total:  # else it is saved as ended, at once
@@ -280,7 +283,7 @@ class NotebookRun:
     async def _end_of_cell(self, cell: Cell, node: NotebookNode) -> Ending | None:
         """Run one cell against both deadlines; return how the run ended with it, or None."""
         seconds, whose = self._clock.next_deadline()
-        known = len(self._client.verdicts)
+        known = len(self._client.witness.verdicts)
         due = None if seconds is None else monotonic() + seconds
         task = asyncio.create_task(self._client.async_execute_cell(node, cell.index, cell.number))
         try:
@@ -305,7 +308,7 @@ class NotebookRun:
 
     def _ended_by_guard(self, known: int) -> Ending | None:
         """Return the ending where the guard ended the cell: it may know a shorter deadline, or a limit."""
-        for kind, sentence in self._client.verdicts[known:]:
+        for kind, sentence in self._client.witness.verdicts[known:]:
             ending = Ending.from_kind(kind, f"Cell {self._number}: {sentence}", self._number)
             self._tell(ending.outcome, sentence)
             return ending
@@ -359,7 +362,7 @@ class NotebookRun:
             artifacts=self._harvest.collected.artifacts,
             left_out=self._harvest.collected.left_out,
             input_sha256=self._input,
-            provenance=self._client.provenance,
+            provenance=self._client.witness.provenance,
         )
 
     def _unfinished(self) -> Result:

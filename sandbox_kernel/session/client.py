@@ -12,7 +12,8 @@ from typing import Any, Final
 from nbformat import NotebookNode
 
 from sandbox_kernel.errors import StartError
-from sandbox_kernel.notebooks.client import MALFORMED, CellClient
+from sandbox_kernel.notebooks.client import CellClient
+from sandbox_kernel.notebooks.messages import MALFORMED
 from sandbox_kernel.session.kernel import SandboxedManager
 from sandbox_kernel.session.recorder import Recorder
 

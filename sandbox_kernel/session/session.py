@@ -104,18 +104,18 @@ class Session:
     @property
     def policy(self) -> Policy | None:
         """What the kernel may do; None before the first."""
-        policy = self._client.policy if self._client else None
+        policy = self._client.witness.policy if self._client else None
         return policy if isinstance(policy, Policy) else None
 
     @property
     def wall(self) -> str | None:
         """What stands around the kernel."""
-        return self._client.wall if self._client else None
+        return self._client.witness.wall if self._client else None
 
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the kernel's results come from; empty without one."""
-        return self._client.provenance if self._client else {}
+        return self._client.witness.provenance if self._client else {}
 
     @property
     def ended(self) -> str | None:
@@ -226,7 +226,7 @@ class Session:
             if isinstance(error, PolicyError):
                 raise in_callers_words(error, DEFAULT_KERNEL) from error
             raise
-        if (engine := client.provenance.get("engine")) in ("docker", "podman"):
+        if (engine := client.witness.provenance.get("engine")) in ("docker", "podman"):
             self._settings["engine"] = engine  # "auto" finds another Python once the daemon has gone
         return client
 
@@ -286,14 +286,14 @@ class Session:
         if client is None:
             return self._not_run(call)
         self._call, call.began = call, monotonic()
-        lost = len(client.losses)
+        lost = len(client.witness.losses)
         try:
             ending = self._bound(call, await self._ending(client, call))
         finally:
             self._call = None
         if self._ended is not None:
             await self._let_go()
-        return _execution(call, ending, client.losses[lost:])
+        return _execution(call, ending, client.witness.losses[lost:])
 
     def _not_run(self, call: Call) -> Execution:
         if self._ended is None:
@@ -306,7 +306,7 @@ class Session:
 
     async def _ending(self, client: CodeClient, call: Call) -> Ending:
         """Run the code against its deadline; return how it ended."""
-        verdicts = len(client.verdicts)
+        verdicts = len(client.witness.verdicts)
         work = asyncio.create_task(client.run_code(call.code, call.recorder))
         given_up = asyncio.create_task(call.given_up.wait())
         try:
@@ -329,7 +329,7 @@ class Session:
 
     async def _judge(self, client: CodeClient, call: Call, verdicts: int) -> Ending:
         """Return the ending of code that was answered for, by itself or by the guard."""
-        if said := client.verdicts[verdicts:]:
+        if said := client.witness.verdicts[verdicts:]:
             return Ending.from_kind(*said[0])
         error = call.recorder.error
         if error is None and call.recorder.exits:  # the kernel would be gone a moment later

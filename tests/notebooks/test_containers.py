@@ -55,7 +55,7 @@ async def test_lost(directory: Path, docker_host: str, monkeypatch: pytest.Monke
     job = NotebookRun(notebook("print(1)", BUSY), None, options, watcher)
     running = asyncio.create_task(job.execute())
     await watcher.said("busy")
-    session = job._client.provenance["session"]
+    session = job._client.witness.provenance["session"]
     client = docker.DockerClient(base_url=docker_host)
     try:
         [container] = [one for one in client.containers.list() if session in f"{one.name} {one.labels}"]

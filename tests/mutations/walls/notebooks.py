@@ -204,7 +204,7 @@ MUTATIONS = (
     Mutation(
         "client-malformed-messages",
         "A malformed message does not break a run.",
-        CLIENT,
+        f"{_NOTEBOOKS}/messages.py",
         "    except (*MALFORMED, Empty):\n",
         "    except Empty:\n",
         within("notebooks/test_client.py", "test_malformed_messages_are_skipped"),
