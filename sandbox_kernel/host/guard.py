@@ -17,12 +17,14 @@ from sandbox_kernel.host.admission import OVER_LIMIT, Admission
 from sandbox_kernel.host.advice import advice
 from sandbox_kernel.host.budget import Budget
 from sandbox_kernel.host.deaths import Death
+from sandbox_kernel.host.endings import Endings
 from sandbox_kernel.host.heartbeat import Heartbeat
-from sandbox_kernel.host.hooks import Cell, Filter, Observer
+from sandbox_kernel.host.hooks import Filter, Observer
 from sandbox_kernel.host.hygiene import MAX_HEADER
-from sandbox_kernel.host.jupyter import EMPTY, MalformedMessageError, RawMessage, Signer
+from sandbox_kernel.host.jupyter import MalformedMessageError, RawMessage, Signer
 from sandbox_kernel.host.ledger import Ledger, Request
-from sandbox_kernel.host.parts import Json, UncleanMessageError, read_object
+from sandbox_kernel.host.parts import Json, UncleanMessageError
+from sandbox_kernel.host.publication import Publication
 from sandbox_kernel.host.reading import Envelope, Reader
 from sandbox_kernel.host.secrets.masks import Masks
 from sandbox_kernel.host.speech import Action, Speech, ToClient, ToGuest, error
@@ -39,24 +41,11 @@ MAX_REFUSED = 10_000
 MAX_REPLY = 16 << 20
 """Bytes of a reply: a long history or an object's whole documentation has a few."""
 
-MAX_STATUS = 1 << 10
-"""Bytes of a status beside its headers: a word. One is held for each cell that waits, maybe thousands."""
-
 FREE_REPLY = 256 << 10
 """Bytes of a reply that are not charged to the cell that runs: its client has asked for them."""
 
 LOST = "ReplyLost", "The kernel went on without answering this cell."
 """Name and sentence of the error in place of a reply that did not come, and will not."""
-
-PUBLISHED = frozenset(
-    (
-        *("stream", "display_data", "update_display_data", "execute_result", "error", "clear_output"),
-        *("status", "execute_input", "comm_open", "comm_msg", "comm_close", "debug_event", "shutdown_reply"),
-    )
-)
-"""What a kernel may publish: the protocol's list. iopub_welcome is ours to send, per client."""
-
-_OUTPUTS = frozenset(("display_data", "execute_result", "error"))
 
 
 class ViolationError(Exception):
@@ -95,10 +84,22 @@ class Guard:
         self._speech = Speech(signer)
         self._admission = Admission(policy, self.ledger, outer=signer, observer=self._observer)
         self._reader = Reader(self.ledger, outer=signer, filters=filters, masks=masks)
+        self._endings = Endings(self.ledger, self.budget, self._speech, self._observer, self._lost)
+        self._publication = Publication(
+            policy,
+            self.ledger,
+            self.budget,
+            reader=self._reader,
+            speech=self._speech,
+            endings=self._endings,
+        )
         self._death: Death | None = None
         self._info: Json = {"status": "ok", "language_info": {"name": "python", "file_extension": ".py"}}
         """What the kernel said of itself last."""
         self._heartbeat = Heartbeat()
+
+    def _lost(self, what: str) -> None:
+        self.on_loss(what)  # which its owner may have set since
 
     # From the clients, who are trusted with the key but not to be right.
 
@@ -125,7 +126,7 @@ class Guard:
             if refusal[0] == OVER_LIMIT:
                 self.on_limit(refusal[1])
             yield self._speech.status("busy", request.header)
-            yield from self._fail(request, *refusal)
+            yield from self._endings.fail(request, *refusal)
             return
         if request.msg_type != "input_reply":
             self.ledger.enter(request)
@@ -151,7 +152,9 @@ class Guard:
             except UncleanMessageError as refusal:
                 self._refuse(f"{refusal} on {message.channel.name}")
                 if message.channel is Channel.IOPUB:
-                    yield from self._tell_once("unclean", f"An output is not shown: it has {refusal}.")
+                    yield from self._publication.tell_once(
+                        "unclean", f"An output is not shown: it has {refusal}."
+                    )
 
     def _refuse(self, what: str) -> None:
         self.refused += 1
@@ -164,119 +167,11 @@ class Guard:
 
     def _route(self, channel: Channel, read: Envelope) -> Iterator[Action]:
         if channel is Channel.IOPUB:
-            yield from self._published(read)
+            yield from self._publication.take(read, farewell=self.shutdown_requested)
         elif channel is Channel.STDIN:
             yield from self._asks(read)
         else:
             yield from self._replies(channel, read)
-
-    # Published
-
-    def _published(self, read: Envelope) -> Iterator[Action]:
-        if read.msg_type not in PUBLISHED:
-            raise MalformedMessageError("a message of a type that kernels do not publish")
-        for held in self._reader.release(read):
-            yield self._speech.publish("stream", held.content, held.parent)
-        self._speech.topic = read.raw.identities[:1] or self._speech.topic
-        if read.msg_type == "shutdown_reply" and not self.shutdown_requested:
-            raise MalformedMessageError("a farewell that nobody asked for")
-        if read.msg_type == "status":
-            yield from self._status(read)
-        elif read.raw.size > self._policy.message:
-            yield from self._too_large(read.raw.size)
-        elif not self.budget.charge(read.raw.size):
-            yield from self._end_of_output(read)
-        else:
-            yield from self._pass_output(read)
-
-    def _pass_output(self, read: Envelope) -> Iterator[Action]:
-        sealed = self._reader.seal(read)
-        self.budget.shown += sealed.grown
-        if read.msg_type != "stream":  # of which clients keep the text alone
-            self.budget.hold(sealed.containers)
-        if not self._is_room_for(read.msg_type, sealed.content):
-            self.budget.drop(read.raw.size)
-            yield from self._end_of_output(read)
-            return
-        yield ToClient(Channel.IOPUB, sealed.parts)
-
-    def _is_room_for(self, msg_type: str, content: Json) -> bool:
-        if msg_type == "clear_output":
-            self.budget.clear_outputs()
-        if msg_type == "stream":
-            return self.budget.add_output(content["name"])
-        return msg_type not in _OUTPUTS or self.budget.add_output(msg_type)
-
-    def _end_of_output(self, read: Envelope) -> Iterator[Action]:
-        sentence = self.budget.notice()
-        if sentence:
-            yield self._speech.notice(sentence, self._source_of(read), apart=True)
-
-    def _source_of(self, read: Envelope) -> bytes:
-        """Return the header of the message that output belongs to; its reply may have overtaken it."""
-        running = read.request or self.ledger.running()
-        return running.header if running else self.ledger.header(read.parent_id) or EMPTY
-
-    def _too_large(self, size: int) -> Iterator[Action]:
-        self.budget.drop(size)
-        allowed = format_size(self._policy.message)
-        yield from self._tell_once(
-            "message",
-            f"An output of {format_size(size)} is not shown: "
-            f"the policy of this kernel allows messages of {allowed} ('message').",
-        )
-
-    def _tell_once(self, what: str, sentence: str) -> Iterator[Action]:
-        """Yield a sentence that the running cell, or else the last one, is told once."""
-        running = self.ledger.running()
-        cell = running.header if running else self.ledger.last_cell
-        if cell and (told := self.budget.tell(what, sentence)):
-            yield self._speech.notice(told, cell, apart=True)
-
-    def _status(self, read: Envelope) -> Iterator[Action]:
-        if read.raw.buffers or len(read.raw.metadata) + len(read.raw.content) > MAX_STATUS:
-            raise MalformedMessageError(f"a status of {read.raw.size} bytes")
-        content, _ = read_object(read.raw.content, "content")
-        request = read.request
-        if content.get("execution_state") != "idle" or not read.parent_id:
-            if self.budget.charge(read.raw.size):
-                yield ToClient(Channel.IOPUB, self._reader.seal(read).parts)
-        elif request and not request.idled:  # one for each message, whatever the budget
-            sealed = self._reader.seal(read).parts
-            if request.executes and request.answered is None:
-                request.held_idle = sealed
-            else:
-                yield from self._pass_idle(request, sealed)
-
-    def _pass_idle(self, request: Request, sealed: tuple[Part, ...]) -> Iterator[Action]:
-        """Yield the one idle that a client's message is owed; with that of a cell its output ends.
-
-        The reply is no such end: it overtakes output that was published before it.
-        """
-        ends_account = request.executes or self.ledger.running() is None
-        if request.executes:
-            for earlier in self.ledger.before(request):  # answered, if only by us, and then not called idle
-                yield from self._end(earlier)
-            yield from self._sum_up(request)
-        self.ledger.idle(request)
-        yield ToClient(Channel.IOPUB, sealed)
-        if ends_account:  # last: the client need not wait for what is written down
-            self._open_account(request)
-
-    def _sum_up(self, request: Request) -> Iterator[ToClient]:
-        summary = self.budget.summary()
-        if summary:
-            self.on_loss(self.budget.loss())
-            yield self._speech.notice(summary, request.header)
-
-    def _open_account(self, ended: Request) -> None:
-        self._observer.output_ended(ended.msg_id, self.budget.shown, self.budget.dropped)
-        self.budget.open()
-
-    def _answered(self, request: Request, status: str) -> None:
-        if request.executes:
-            self._observer.cell_ended(Cell(request, status, self.budget.shown, self.budget.dropped))
-        self.ledger.answer(request, status)
 
     # Asked and replied
 
@@ -305,7 +200,7 @@ class Guard:
             sealed = self._reader.seal(read, identities=request.identities)
         except UncleanMessageError as unclean:  # the kernel is done with it, and the client must not wait
             self._refuse(f"{unclean} in a reply")
-            yield from self._answer(request, "UnusableReply", f"The kernel's reply has {unclean}.")
+            yield from self._endings.answer(request, "UnusableReply", f"The kernel's reply has {unclean}.")
             return
         if sealed.grown > FREE_REPLY and not self.budget.charge(sealed.grown):
             yield from self._reply_too_large(request, size + sealed.grown)
@@ -315,14 +210,14 @@ class Guard:
             for sentence in (*self.before_reply(), *advice(self._policy, sealed.content)):
                 yield self._speech.notice(sentence, request.header)
             if request.deadline and status != "error":  # it swallowed the interrupt, and came to its end
-                yield from self._answer(request, "DeadlinePassed", request.deadline)
+                yield from self._endings.answer(request, "DeadlinePassed", request.deadline)
                 return
         if request.msg_type == "kernel_info_request" and size <= MAX_HEADER:
             self._info = sealed.content
-        self._answered(request, status)
+        self._endings.answered(request, status)
         yield ToClient(channel, sealed.parts)
         if request.held_idle:
-            yield from self._pass_idle(request, request.held_idle)
+            yield from self._endings.pass_idle(request, request.held_idle)
 
     def _answer_for_what_was_passed_over(self, request: Request) -> Iterator[Action]:
         """Yield replies to earlier cells whose own will not come: a kernel takes its cells in turn.
@@ -332,17 +227,17 @@ class Guard:
         for earlier in self.ledger.before(request) if request.executes else ():
             if earlier.answered is None:
                 passed = earlier.deadline and ("DeadlinePassed", earlier.deadline)
-                yield from self._answer(earlier, *(passed or LOST))
+                yield from self._endings.answer(earlier, *(passed or LOST))
 
     def _reply_too_large(self, request: Request, size: int) -> Iterator[Action]:
         self._refuse(f"a reply of {size} bytes")
         sentence = f"The kernel's reply of {format_size(size)} was not let through."
-        yield from self._answer(request, "ReplyTooLarge", sentence)
+        yield from self._endings.answer(request, "ReplyTooLarge", sentence)
 
     def _oversized(self, message: Oversized) -> Iterator[Action]:
         if message.channel is Channel.IOPUB:
             self._refuse(f"a message of {message.size} bytes in {message.parts} parts")
-            yield from self._too_large(message.size)
+            yield from self._publication.too_large(message.size)
             return
         request = self.ledger.waiting(message.channel)
         if request:
@@ -377,48 +272,20 @@ class Guard:
             yield self._speech.notice(death.sentence, self.ledger.last_cell)
         for cell in list(self.ledger.open_cells()):
             if cell is running:
-                yield from self._fail(cell, death.error_name, death.sentence)
+                yield from self._endings.fail(cell, death.error_name, death.sentence)
             elif cell.answered is None:
-                yield from self._finish(cell, {"status": "aborted"})
+                yield from self._endings.finish(cell, {"status": "aborted"})
             else:
-                yield from self._end(cell)
+                yield from self._endings.end(cell)
 
     def _answer_for_the_dead(self, request: Request, death: Death) -> Iterator[Action]:
         """Yield why there is no answer; papermill asks who the kernel is when its last cell has failed."""
         self.shutdown_requested |= request.msg_type == "shutdown_request"
         if request.executes:
             yield self._speech.status("busy", request.header)
-            yield from self._fail(request, death.error_name, death.sentence)
+            yield from self._endings.fail(request, death.error_name, death.sentence)
         elif request.msg_type.endswith("_request"):
             own = {"kernel_info_request": self._info, "shutdown_request": {"status": "ok", "restart": False}}
             told = own.get(request.msg_type) or {"status": "error", **error(death.error_name, death.sentence)}
             yield self._speech.reply(request, told)
             yield self._speech.status("idle", request.header)
-
-    def _answer(self, request: Request, name: str, sentence: str) -> Iterator[ToClient]:
-        """Yield an error in place of the kernel's reply; its idle is still the kernel's to say."""
-        content = error(name, sentence)
-        if request.executes:
-            yield self._speech.publish("error", content, request.header)
-        self._answered(request, "error")
-        yield self._speech.reply(request, {"status": "error", "execution_count": None, **content})
-        if request.held_idle:
-            yield from self._end(request)
-
-    def _fail(self, request: Request, name: str, sentence: str) -> Iterator[ToClient]:
-        """Yield all that a cell is owed: an error, the reply and the idle."""
-        content = error(name, sentence)
-        yield self._speech.publish("error", content, request.header)
-        yield from self._finish(request, {"status": "error", "execution_count": None, **content})
-
-    def _finish(self, request: Request, reply: Json) -> Iterator[ToClient]:
-        self._answered(request, str(reply["status"]))
-        yield self._speech.reply(request, reply)
-        yield from self._end(request)
-
-    def _end(self, request: Request) -> Iterator[ToClient]:
-        if self.ledger.find(request.msg_id) is request:
-            yield from self._sum_up(request)
-            self._open_account(request)
-        self.ledger.idle(request)
-        yield self._speech.status("idle", request.header)

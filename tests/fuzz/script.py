@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sandbox_kernel.host.admission import ASKED
 from sandbox_kernel.host.content import content_filters
-from sandbox_kernel.host.guard import PUBLISHED, ViolationError
+from sandbox_kernel.host.guard import ViolationError
+from sandbox_kernel.host.publication import PUBLISHED
 from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.wire import CHUNK_BYTES, EXCLUSIVE_BYTES, Channel, Decoder, RemoteProtocolError
 from tests.fuzz.world import POLICY, REPLIES, World

@@ -16,9 +16,10 @@ from jupyter_client.session import Session
 from sandbox_kernel.errors import ExitCode
 from sandbox_kernel.host.admission import ASKED
 from sandbox_kernel.host.deaths import Death
-from sandbox_kernel.host.guard import PUBLISHED, Guard, ToClient, ToGuest
+from sandbox_kernel.host.guard import Guard, ToClient, ToGuest
 from sandbox_kernel.host.hooks import Filter
 from sandbox_kernel.host.jupyter import EMPTY, RawMessage, Signer, compose
+from sandbox_kernel.host.publication import PUBLISHED
 from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel, Message, Oversized

@@ -5,12 +5,14 @@ from tests.mutations.mutation import Mutation, within
 _HOST = "sandbox_kernel/host"
 ADMISSION = f"{_HOST}/admission.py"
 BUDGET = f"{_HOST}/budget.py"
+ENDINGS = f"{_HOST}/endings.py"
 GUARD = f"{_HOST}/guard.py"
 HEARTBEAT = f"{_HOST}/heartbeat.py"
 HYGIENE = f"{_HOST}/hygiene.py"
 JUPYTER = f"{_HOST}/jupyter.py"
 LEDGER = f"{_HOST}/ledger.py"
 PARTS = f"{_HOST}/parts.py"
+PUBLICATION = f"{_HOST}/publication.py"
 READING = f"{_HOST}/reading.py"
 
 
@@ -130,7 +132,7 @@ RULES = (
     Mutation(
         "guard-published-types",
         "A kernel publishes what the protocol knows.",
-        GUARD,
+        PUBLICATION,
         "if read.msg_type not in PUBLISHED:",
         "if False:",
         _guard("test_kernels_publish_only_what_the_protocol_knows"),
@@ -138,8 +140,8 @@ RULES = (
     Mutation(
         "guard-farewells",
         "A kernel does not say that it was shut down when nobody asked for it.",
-        GUARD,
-        'if read.msg_type == "shutdown_reply" and not self.shutdown_requested:',
+        PUBLICATION,
+        'if read.msg_type == "shutdown_reply" and not farewell:',
         "if False:",
         _admission("test_nobody_says_farewell_unasked"),
     ),
@@ -219,7 +221,7 @@ RULES = (
     Mutation(
         "guard-early-idle",
         "A kernel that says too early that it is idle hides nothing from nbclient.",
-        GUARD,
+        PUBLICATION,
         "if request.executes and request.answered is None:\n                request.held_idle",
         "if False:\n                request.held_idle",
         _guard("test_an_early_idle_does_not_end_the_cell"),
@@ -227,7 +229,7 @@ RULES = (
     Mutation(
         "guard-one-idle-each",
         "A message is owed one idle: a flood of them does not end the account of each cell.",
-        GUARD,
+        PUBLICATION,
         "elif request and not request.idled:",
         "elif request:",
         _admission("test_a_message_beside_is_owed_one_idle"),
@@ -366,7 +368,7 @@ BUDGETS = (
     Mutation(
         "budget-message",
         "One output is no larger than the policy allows.",
-        GUARD,
+        PUBLICATION,
         "elif read.raw.size > self._policy.message:",
         "elif False:",
         _accounts("test_a_message_over_the_size_for_messages_is_left_out"),
@@ -393,7 +395,7 @@ BUDGETS = (
     Mutation(
         "budget-status",
         "A status is one word; what is larger is none.",
-        GUARD,
+        PUBLICATION,
         "if read.raw.buffers or len(read.raw.metadata) + len(read.raw.content) > MAX_STATUS:",
         "if False:",
         _guard("test_a_large_status_is_none", "test_early_idles_of_many_cells_are_small"),
@@ -402,7 +404,7 @@ BUDGETS = (
         "budget-oversized",
         "What was never held is told to the cell that sent it.",
         GUARD,
-        "            yield from self._too_large(message.size)\n",
+        "            yield from self._publication.too_large(message.size)\n",
         "",
         _guard("test_a_message_too_large_to_hold_is_named"),
     ),
@@ -437,8 +439,8 @@ CONTENTS = (
         "guard-unreadable-reply",
         "A client does not wait for a reply that could not be read.",
         GUARD,
-        'yield from self._answer(request, "UnusableReply"',
-        'yield from () and self._answer(request, "UnusableReply"',
+        'yield from self._endings.answer(request, "UnusableReply"',
+        'yield from () and self._endings.answer(request, "UnusableReply"',
         _guard("test_a_reply_that_cannot_be_read_is_answered_all_the_same"),
     ),
     Mutation(
@@ -619,8 +621,8 @@ LOST = (
     Mutation(
         "guard-lost-idle",
         "Nor does one whose idle was.",
-        "sandbox_kernel/host/guard.py",
-        "            for earlier in self.ledger.before(request):  # answered",
+        ENDINGS,
+        "            for earlier in self._ledger.before(request):  # answered",
         "            for earlier in ():  # answered",
         _guard("test_a_cell_whose_reply_was_lost_ends_with_the_next[silent]"),
     ),
