@@ -8,43 +8,28 @@ Rules:
 - Artifacts are brought out of a kernel that is idle, whether its last cell came to its end, raised an
   error or was interrupted at a deadline. With a kernel that died, or is killed, they are gone.
 - Where it is saved is decided before anything runs: see `destination`.
-- The cause of a death comes from the provisioner, outside the wall. What the kernel says about
-  itself is shown, never believed.
-- A deadline interrupts first, so that the cell's traceback shows where it was, and then kills.
+- How a cell ends, and is stopped at a deadline, has a module of its own: see `cells`.
 """
 
 import asyncio
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
-from typing import Any
 
 from jupyter_client.kernelspec import NoSuchKernel
-from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
 from sandbox_kernel.errors import ExitCode, NotebookError, SandboxError
 from sandbox_kernel.notebooks.artifacts import CANCELLED, NO_KERNEL, NOT_IDLE, Harvest
+from sandbox_kernel.notebooks.cells import CellRunner
 from sandbox_kernel.notebooks.client import EXPLAIN_SECONDS, CellClient
 from sandbox_kernel.notebooks.destination import Destination
-from sandbox_kernel.notebooks.document import (
-    RUN_KEY,
-    cell_outcome,
-    code_cells,
-    code_digest,
-    for_saving,
-    forget_earlier_run,
-    input_digest,
-    tells,
-)
+from sandbox_kernel.notebooks.document import code_cells, for_saving, forget_earlier_run, input_digest
 from sandbox_kernel.notebooks.options import DEFAULT_KERNEL, Clock, RunOptions
-from sandbox_kernel.notebooks.outputs import notice
 from sandbox_kernel.notebooks.parameters import parameterize
-from sandbox_kernel.notebooks.progress import Cell, Progress
-from sandbox_kernel.notebooks.result import CellRecord, Ending, Outcome, Result
+from sandbox_kernel.notebooks.progress import Progress
+from sandbox_kernel.notebooks.result import Ending, Outcome, Result
 from sandbox_kernel.notebooks.saving import Saver
 from sandbox_kernel.notebooks.script import parse_script, script_file
 from sandbox_kernel.notebooks.sources import read_source
@@ -54,8 +39,6 @@ from sandbox_kernel.notebooks.witness import Death
 
 __all__ = ["DEFAULT_KERNEL", "NotebookRun", "RunOptions", "run_notebook"]
 
-INTERRUPT_SECONDS = 2.0
-"""How long an interrupted cell has to come to an end before its kernel is killed."""
 UNREAD_SECONDS = 5.0
 """How long the result of a cancelled run waits for the reader of the pipe that it goes to."""
 
@@ -107,14 +90,11 @@ class NotebookRun:
         self._options = options or RunOptions()
         self._progress = progress or Progress()
         self._cells = code_cells(nb)
-        self._current: Cell | None = None
         self._cancelled = "The run was cancelled."
         self._work: asyncio.Task[Ending] | None = None
         self._saving: asyncio.Task[None] | None = None
-        self._records: list[CellRecord] = []
         self._saver = Saver(nb, self._target)
         self._harvest = Harvest(self._options.artifacts)
-        self._busy = False
         policy = self._options.policy
         self._client = CellClient(
             nb,
@@ -124,11 +104,12 @@ class NotebookRun:
             kernel_name=self._options.kernel,
             allow_errors=self._options.allow_errors,
         )
+        self._runner = CellRunner(nb, self._client, self._progress)
         self._input = input_digest(nb)
 
     def __repr__(self) -> str:
         state = "not started" if self._work is None else "ended" if self._work.done() else "running"
-        return f"<NotebookRun {self._target} {state}, cell {self._number} of {len(self._cells)}>"
+        return f"<NotebookRun {self._target} {state}, cell {self._runner.number} of {len(self._cells)}>"
 
     def cancel(self, why: str | None = None) -> None:
         """End the run soon: `execute` returns with outcome `cancelled` and the sentence `why`."""
@@ -151,8 +132,9 @@ class NotebookRun:
             result = await self._save_at_last(self._result(await self._ending()))
             abrupt = result.outcome not in (Outcome.OK, Outcome.ERROR)
         except BaseException as error:
-            if self._current is not None:  # a watcher failed, or we did: what was computed is kept
-                self._saver.save(self._result(self._end(Outcome.LOST, f"The run was broken off: {error!r}.")))
+            if self._runner.number is not None:  # a watcher failed, or we did: what was computed is kept
+                ending = self._runner.end(Outcome.LOST, f"The run was broken off: {error!r}.")
+                self._saver.save(self._result(ending))
             raise
         finally:
             await self._close(now=abrupt)
@@ -175,7 +157,7 @@ class NotebookRun:
             return await self._work
         except asyncio.CancelledError:
             self._harvest.give_up(CANCELLED)
-            return self._end(Outcome.CANCELLED, self._cancelled, tell=True)
+            return self._runner.end(Outcome.CANCELLED, self._cancelled, tell=True)
         finally:
             self._client.set_widgets_metadata()
 
@@ -192,7 +174,7 @@ class NotebookRun:
         """Collect the artifacts, if they are within reach; what is left out is told."""
         if not self._harvest.prepared or await self._client.death() is not None:
             self._harvest.give_up(NO_KERNEL)
-        elif self._busy:
+        elif self._runner.busy:
             self._harvest.give_up(NOT_IDLE)
         else:
             await self._harvest.bring_in(
@@ -205,8 +187,10 @@ class NotebookRun:
         if self._target and self._target.replaces:  # else an older result would be there until a cell ends
             self._saver.on_the_way(self._unfinished)
         for cell in self._cells:
-            if ending := await self._run_cell(cell):
+            if ending := await self._runner.run(cell, self._clock):
                 return ending
+            if cell.number < cell.total:  # else it is saved as ended, at once
+                self._saver.on_the_way(self._unfinished)
         count = len(self._cells)
         return Ending(Outcome.OK, f"{count} code cell{'s' * (count != 1)} ran.")
 
@@ -220,7 +204,7 @@ class NotebookRun:
             if not deadline.expired():
                 raise
             sentence = f"{self._clock.whole()[1]} while the kernel started."
-            return self._end(Outcome.TIMEOUT, sentence)
+            return self._runner.end(Outcome.TIMEOUT, sentence)
         except NoSuchKernel as error:
             raise NotebookError(_no_such_kernel(options.kernel)) from error
         except (SandboxError, RuntimeError) as error:
@@ -254,111 +238,20 @@ class NotebookRun:
             return Ending(Outcome.LOST, f"The kernel did not start: {error}.")
         return _dead_at_start(death)
 
-    async def _run_cell(self, cell: Cell) -> Ending | None:
-        self._current = cell
-        self._progress.cell_started(cell)
-        node, began, outcome = self.nb.cells[cell.index], monotonic(), Outcome.CANCELLED
-        started = datetime.now(UTC)
-        lost = len(self._client.witness.losses)
-        try:
-            ending = await self._end_of_cell(cell, node)
-            outcome = ending.outcome if ending else cell_outcome(node)
-        finally:
-            seconds = monotonic() - began
-            node.metadata[RUN_KEY] = {
-                "outcome": str(outcome),
-                "started": started.isoformat(timespec="milliseconds"),
-                "duration": round(seconds, 3),
-                "code_sha256": code_digest(node.source),
-            }
-            self._records.append(CellRecord(cell.number, cell.index, outcome, seconds))
-            self._progress.cell_finished(cell, outcome, seconds)
-            if losses := self._client.witness.losses[lost:]:
-                node.metadata[RUN_KEY]["output_lost"] = losses[0]
-                self._progress.cell_lost(cell, losses[0])
-        if ending is None and cell.number < cell.total:  # else it is saved as ended, at once
-            self._saver.on_the_way(self._unfinished)
-        return ending
-
-    async def _end_of_cell(self, cell: Cell, node: NotebookNode) -> Ending | None:
-        """Run one cell against both deadlines; return how the run ended with it, or None."""
-        seconds, whose = self._clock.next_deadline()
-        known = len(self._client.witness.verdicts)
-        due = None if seconds is None else monotonic() + seconds
-        task = asyncio.create_task(self._client.async_execute_cell(node, cell.index, cell.number))
-        try:
-            await asyncio.wait({task}, timeout=seconds)
-            # A guard that keeps the same deadline may have been the first to interrupt the cell.
-            if not task.done() or (due is not None and monotonic() >= due):
-                return await self._stop(task, self._end(Outcome.TIMEOUT, f"{whose} in cell {cell.number}."))
-            task.result()
-        except CellExecutionError as error:
-            if ending := self._ended_by_guard(known):
-                return ending
-            death = await self._client.death(EXPLAIN_SECONDS)
-            if death is None:
-                return self._end(Outcome.ERROR, f"Cell {cell.number} raised {_one_line(error)}")
-            return self._died(death)
-        except DeadKernelError:
-            pass
-        finally:
-            await _cancelled(task)
-        death = await self._client.death()
-        return self._ended_by_guard(known) if death is None else self._died(death)
-
-    def _ended_by_guard(self, known: int) -> Ending | None:
-        """Return the ending where the guard ended the cell: it may know a shorter deadline, or a limit."""
-        for kind, sentence in self._client.witness.verdicts[known:]:
-            ending = Ending.from_kind(kind, f"Cell {self._number}: {sentence}", self._number)
-            self._tell(ending.outcome, sentence)
-            return ending
-        return None
-
-    async def _stop(self, task: asyncio.Task[Any], ending: Ending) -> Ending:
-        """Interrupt a cell that is out of time, and wait a little for its traceback."""
-        if not task.done():
-            await self._client.interrupt()
-            await asyncio.wait({task}, timeout=INTERRUPT_SECONDS)
-            self._busy = not task.done()
-        self._tell(ending.outcome, ending.sentence)
-        return ending
-
-    def _died(self, death: Death) -> Ending:
-        ending = Ending.from_kind(death.kind, f"Cell {self._number}: {death.sentence}", self._number)
-        self._tell(ending.outcome, death.sentence)
-        return ending
-
-    def _end(self, outcome: Outcome, sentence: str, *, tell: bool = False) -> Ending:
-        if tell:
-            self._tell(outcome, sentence)
-        return Ending(outcome, sentence, self._number)
-
-    @property
-    def _number(self) -> int | None:
-        return self._current.number if self._current else None
-
-    def _tell(self, outcome: Outcome, sentence: str) -> None:
-        """Put the sentence into the current cell's output, unless the guard has done so already."""
-        if self._current is not None and not tells(self.nb.cells[self._current.index], sentence):
-            output = notice(f"Run ended ({outcome})", sentence)
-            self.nb.cells[self._current.index].outputs.append(output)
-            self._progress.cell_output(self._current, output)
-
     def _on_output(self, index: int, output: NotebookNode) -> None:
-        if self._current is not None and self._current.index == index:
-            self._progress.cell_output(self._current, output)
+        self._runner.heard(index, output)
 
     def _result(self, ending: Ending) -> Result:
         return Result(
             outcome=ending.outcome,
             sentence=ending.sentence,
             cell=ending.cell,
-            cells_run=self._number or 0,
+            cells_run=self._runner.number or 0,
             cells=len(self._cells),
             kernel=self._options.kernel,
             started=self._clock.started,
             duration=self._clock.seconds,
-            records=tuple(self._records),
+            records=tuple(self._runner.records),
             artifacts=self._harvest.collected.artifacts,
             left_out=self._harvest.collected.left_out,
             input_sha256=self._input,
@@ -366,7 +259,7 @@ class NotebookRun:
         )
 
     def _unfinished(self) -> Result:
-        return self._result(self._end(Outcome.RUNNING, "The run has not ended."))
+        return self._result(self._runner.end(Outcome.RUNNING, "The run has not ended."))
 
     async def _save_at_last(self, result: Result) -> Result:
         """Save; return the result, another one if it was cancelled while a pipe's reader was waited for."""
@@ -393,22 +286,8 @@ class NotebookRun:
             self._progress.warned(sentence)
 
 
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    """Cancel the task and wait for its end, without taking its failure as ours."""
-    task.cancel()
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()
-
-
 def _dead_at_start(death: Death) -> Ending:
     return Ending.of_start(death.kind, f"The kernel died while it started. {death.sentence}")
-
-
-def _one_line(error: CellExecutionError) -> str:
-    """Return the error's name and text, cut to a line: both come from the kernel."""
-    lines = f"{error.ename}: {error.evalue}".strip().removesuffix(":").splitlines()
-    return lines[0][:300] if lines else "an error"
 
 
 def _no_such_kernel(name: str) -> str:

@@ -3,6 +3,7 @@
 from tests.mutations.mutation import Mutation, within
 
 _NOTEBOOKS = "sandbox_kernel/notebooks"
+CELLS = f"{_NOTEBOOKS}/cells.py"
 CLIENT = f"{_NOTEBOOKS}/client.py"
 DESTINATION = f"{_NOTEBOOKS}/destination.py"
 FILES = f"{_NOTEBOOKS}/files.py"
@@ -43,7 +44,7 @@ MUTATIONS = (
     Mutation(
         "notebook-interrupt-first",
         "A cell at its deadline is interrupted before it is killed.",
-        f"{_NOTEBOOKS}/run.py",
+        CELLS,
         "            await self._client.interrupt()\n            await asyncio.wait",
         "            await asyncio.wait",
         within("notebooks/test_run.py", "test_cell_that_swallows_interrupts", "test_cell_deadline"),
@@ -51,7 +52,7 @@ MUTATIONS = (
     Mutation(
         "notebook-interrupt-swallowed",
         "A cell that will not be interrupted does not run for ever.",
-        f"{_NOTEBOOKS}/run.py",
+        CELLS,
         "await asyncio.wait({task}, timeout=INTERRUPT_SECONDS)",
         "await asyncio.wait({task})",
         within("notebooks/test_run.py", "test_cell_that_swallows_interrupts"),
