@@ -117,6 +117,7 @@ def test_killed_and_resumed(
     for name in unchanged:
         result = f"a--{name.split()[1]}.ipynb"
         assert Path("out", result).read_bytes() == before[result]
+    assert no_leftovers.settle(bury=True) == set()
 
 
 @pytest.mark.parametrize("times", [1, 2])
