@@ -22,6 +22,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_client.kernelspec import KernelSpec
+from msgspec.structs import replace
 from traitlets.config import Config
 
 from sandbox_kernel.errors import SandboxError, StartError
@@ -32,6 +33,7 @@ from sandbox_kernel.host.deaths import Intent
 from sandbox_kernel.host.engines import select_engine
 from sandbox_kernel.host.engines.base import Engine, Launch, Usage
 from sandbox_kernel.host.pool import POOL, Kind, kind_of
+from sandbox_kernel.host.program import ProgramSandbox
 from sandbox_kernel.host.sandbox import Death, Front, Sandbox
 from sandbox_kernel.host.secrets import Secrets, read_secrets
 from sandbox_kernel.policy import FIELD_NAMES, MAXIMA_NAMES, Layer, Maxima, Policy, layer_from_environment
@@ -142,16 +144,28 @@ class SandboxProvisioner(PolicySettings):
 
         :raises SandboxError: it did not come up; nothing of it is left.
         """
-        await self._end()
-        self._death, self._notices = None, ()
-        self._directory = workspace(kwargs.get("cwd"))
-        environment = granted_environment(self._policy, self.kernel_spec.env, kwargs.get("env", {}))
-        around = {**os.environ, **kwargs.get("env", {})}
-        granted = await result_of(in_thread(partial(read_secrets, self._policy, around, self._directory)))
-        launch = Launch(tuple(cmd), self._directory, token_hex(8), environment, fork=self.template)
-        engine = await result_of(in_thread(partial(self.select_engine, self._policy, launch)))
+        front = await self._launched(cmd, program=False, **kwargs)
+        self.connection_info = cast("KernelConnectionInfo", front.connection_info())
+        return self.connection_info
+
+    async def launch_program(self, cmd: list[str], **kwargs: Any) -> ProgramSandbox:
+        """Start a sandbox that runs plain Python, that of the kernel's command, and no kernel.
+
+        Beyond what jupyter_client asks for: nobody can connect, who has asked gives it its code. All else is
+        as for a kernel: policy, maxima, audit, and that `kill`, `wait` and `cleanup` end it.
+
+        :raises SandboxError: it did not come up; nothing of it is left.
+        """
+        await self._launched(cmd, program=True, **kwargs)
+        return cast("ProgramSandbox", self._sandbox)
+
+    async def _launched(self, cmd: list[str], *, program: bool, **kwargs: Any) -> Front:
+        """Have a sandbox, a warm one or a new one, and return where it is known."""
+        launch, engine, granted = await self._prepared(cmd, **kwargs)
+        if program:  # it has nothing to import, and so is not forked
+            launch = replace(launch, program=True, fork=False)
         POOL.allowed = self.warm
-        kind = await self._kind(engine, launch) if POOL.size and not granted else None
+        kind = await self._kind(engine, launch) if not granted and POOL.is_of_use() else None
         first = self._front is None
         front = self._front = self._front or Front.create()
         try:
@@ -163,8 +177,19 @@ class SandboxProvisioner(PolicySettings):
         POOL.owned(sandbox)
         if kind is not None:
             POOL.launched(engine, kind, launch)
-        self.connection_info = cast("KernelConnectionInfo", front.connection_info())
-        return self.connection_info
+        return front
+
+    async def _prepared(self, cmd: list[str], **kwargs: Any) -> tuple[Launch, Engine, Secrets]:
+        """Return what will run, in which wall, and with which secrets; what ran before is ended."""
+        await self._end()
+        self._death, self._notices = None, ()
+        self._directory = workspace(kwargs.get("cwd"))
+        environment = granted_environment(self._policy, self.kernel_spec.env, kwargs.get("env", {}))
+        around = {**os.environ, **kwargs.get("env", {})}
+        granted = await result_of(in_thread(partial(read_secrets, self._policy, around, self._directory)))
+        launch = Launch(tuple(cmd), self._directory, token_hex(8), environment, fork=self.template)
+        engine = await result_of(in_thread(partial(self.select_engine, self._policy, launch)))
+        return launch, engine, granted
 
     async def _kind(self, engine: Engine, launch: Launch) -> Kind | None:
         with contextlib.suppress(SandboxError):  # starting it says it better
@@ -187,7 +212,8 @@ class SandboxProvisioner(PolicySettings):
         return sandbox
 
     async def _started(self, launch: Launch, engine: Engine, front: Front, granted: Secrets) -> Sandbox:
-        self._sandbox = sandbox = Sandbox(
+        make = ProgramSandbox if launch.program else Sandbox
+        self._sandbox = sandbox = make(
             self._policy, launch, engine, front, log=self._log_line, secrets=granted, audit=self._new_audit()
         )
         await result_of(sandbox.start())

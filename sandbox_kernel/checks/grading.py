@@ -13,12 +13,15 @@ Rules:
 
 import asyncio
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
 from sandbox_kernel.checks.evidence import Called, Error, Evidence, Ran
+from sandbox_kernel.checks.kinds import Call
 from sandbox_kernel.checks.questions import Answer, Question, ask, read_answer
 from sandbox_kernel.checks.submission import Piece, Submission, SubmissionError, read_submission
 from sandbox_kernel.checks.suite import Suite
@@ -27,6 +30,7 @@ from sandbox_kernel.checks.verdicts import Graded, Verdict, all_failed, judge
 from sandbox_kernel.errors import ExitCode, PolicyError, SandboxError
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.session import AsyncSandbox, Execution, Outcome
+from sandbox_kernel.session.program import NotPlainError, Program
 from sandbox_kernel.session.session import BOUND, EARLIER
 
 ANSWER_SECONDS: Final = 30.0
@@ -52,6 +56,16 @@ loop, of which there may be but one in a thread: the kernel has one already."""
 
 FILE: Final = '__file__ = "submission.py"'
 """Run before a script that may look for itself, or for files beside it."""
+
+_NO_INPUT: Final = ("EOFError", "EOF when reading a line")
+"""What a program's `input()` raises where there is none."""
+
+KERNELS_OWN: Final = (
+    *("ipython", "display", "ipywidgets"),
+    *("matplotlib", "pylab", "seaborn", "plotly", "bokeh", "altair"),
+)
+"""Words of which a script that has one is run by a kernel: it may mean what IPython gives it, or draw
+figures that a kernel shows. In small letters. One that is there by chance costs time, and nothing else."""
 
 _IN_A_CELL: Final = re.compile(r"\(\d+\.py, (line \d+)\)$")
 """Where an error of syntax is, with the name that a kernel gives to a piece of code."""
@@ -85,8 +99,7 @@ async def grade(path: Path, suite: Suite, policy: Policy, name: str | None = Non
 
     try:
         submission = await asyncio.to_thread(read_submission, path, policy.code)
-        async with AsyncSandbox(policy) as sandbox:
-            evidence = await _Examination(sandbox, suite).of(submission)
+        evidence = await _evidence(submission, suite, policy)
         verdicts = await asyncio.to_thread(judge, suite, evidence)
         return graded(Outcome.OK, "it ran to its end", verdicts)
     except SubmissionError as error:
@@ -117,21 +130,49 @@ def require_room(suite: Suite, policy: Policy) -> None:
         )
 
 
+async def _evidence(submission: Submission, suite: Suite, policy: Policy) -> Evidence:
+    """Return what a submission has done, in a sandbox of its own; in another one if it is no plain Python.
+
+    :raises _Stop: it did not come to its end.
+    """
+    if is_plain(submission, suite, policy):
+        with suppress(NotPlainError):
+            async with Program(policy) as program:
+                return await _Examination(program, suite).of(submission)
+    async with AsyncSandbox(policy) as sandbox:
+        return await _Examination(sandbox, suite).of(submission)
+
+
+def is_plain(submission: Submission, suite: Suite, policy: Policy) -> bool:
+    """Tell whether a submission may be run without a kernel, and be judged the same.
+
+    It may if it is a script, and neither it nor a check of it wants what only a kernel has. Where kernels
+    begin with modules imported, one is used: it has what it takes longest to import.
+    """
+    if not submission.is_script or policy.preload:
+        return False
+    if any(check.condition.needs_kernel for check in suite.checks):
+        return False
+    source = submission.pieces[0].source.lower()
+    return not any(word in source for word in KERNELS_OWN)
+
+
 class _Examination:
     """What is done with one sandbox."""
 
-    def __init__(self, sandbox: AsyncSandbox, suite: Suite) -> None:
+    def __init__(self, sandbox: AsyncSandbox | Program, suite: Suite) -> None:
         self._sandbox = sandbox
         self._suite = suite
+        self._has_kernel = isinstance(sandbox, AsyncSandbox)
 
     async def of(self, submission: Submission) -> Evidence:
         """Run a submission and ask what has to be known. :raises _Stop: it did not come to its end."""
-        if prelude := _prelude(submission):
+        if self._has_kernel and (prelude := _prelude(submission)):
             await self._sandbox.run(prelude)
         cells = tuple([await self._run(piece, submission) for piece in submission.pieces])
         variables = await self._variables()
         calls = {
-            number: await self._called(ask((), call), call.timeout)
+            number: await self._called(self._ask((), call), call.timeout)
             for number, check in enumerate(self._suite.checks)
             if (call := check.condition.call) is not None
         }
@@ -157,12 +198,15 @@ class _Examination:
     async def _variables(self) -> dict[str, Value]:
         """Return the variables that checks look at. :raises _Stop: nothing is heard of the kernel."""
         names = {check.condition.variable: None for check in self._suite.checks if check.condition.variable}
-        variables = (await self._answer(ask(names), called=False)).variables
+        variables = (await self._answer(self._ask(names), called=False)).variables
         if len(names) > 1:  # all together have one allowance: who had to do without gets one alone
             for name in [name for name, value in variables.items() if value.is_cut()]:
-                alone = (await self._answer(ask([name]), called=False)).variables
+                alone = (await self._answer(self._ask([name]), called=False)).variables
                 variables |= {name: value for name, value in alone.items() if name in variables}
         return {name: value for name, value in variables.items() if name in names}
+
+    def _ask(self, variables: Iterable[str], call: Call | None = None) -> Question:
+        return ask(variables, call, kernel=self._has_kernel)
 
     async def _answer(self, question: Question, *, called: bool) -> Answer:
         """Ask. :raises _Stop: there is no answer that is one."""
@@ -223,7 +267,7 @@ def _prelude(submission: Submission) -> str:
 
 def told(error: Error, submission: Submission) -> str:
     """Return what an error is to its author, who knows a file by its name, and no frontends."""
-    if error.name == "StdinNotImplementedError":
+    if error.name == "StdinNotImplementedError" or (error.name, error.text) == _NO_INPUT:
         return "it asked for input(), which nobody answers here"
     file = f"{submission.name}, " if submission.is_script else ""
     return f"it raised {_IN_A_CELL.sub(lambda found: f'({file}{found[1]})', str(error))}"

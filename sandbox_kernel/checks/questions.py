@@ -38,13 +38,17 @@ class Answer:
     called: Called | None
 
 
-def ask(variables: Iterable[str] = (), call: Call | None = None) -> Question:
-    """Return the question for variables' values and, after they are known, for what a call comes to."""
+def ask(variables: Iterable[str] = (), call: Call | None = None, *, kernel: bool = True) -> Question:
+    """Return the question for variables' values and, after they are known, for what a call comes to.
+
+    :param kernel: whether a kernel is asked; else it is a program.
+    """
     nonce, names = secrets.token_hex(16), list(variables)
     if not names and call is None:
-        return Question(nonce, _sign_of_life(nonce))
+        return Question(nonce, _sign_of_life(nonce, kernel=kernel))
     request = {
         "nonce": nonce,
+        "kernel": kernel,
         "variables": names,
         "call": call
         and {
@@ -65,9 +69,11 @@ def ask(variables: Iterable[str] = (), call: Call | None = None) -> Question:
     return Question(nonce, code)
 
 
-def _sign_of_life(nonce: str) -> str:
+def _sign_of_life(nonce: str, *, kernel: bool) -> str:
     """Return what is asked where nothing has to be known: that the submission is really at its end."""
     shell, text = f"shell_{nonce}", json.dumps({"nonce": nonce, "variables": {}})
+    if not kernel:
+        return f"import _sandbox_runner as {shell}\n{shell}.show({text!r})\ndel {shell}"
     return (
         f"from IPython import get_ipython as {shell}\n"
         f"{shell}().display_pub.publish({{'text/plain': {text!r}}})\n"

@@ -100,7 +100,7 @@ def start(order: Start, prepare: Callable[[], None], nursery: Nursery | None = N
     complaint = ""
     try:
         connection_file = _write_connection_file(order)
-        _write_secrets(order)
+        write_secrets(order)
         if "IPYTHONDIR" in order.env:
             write_profile(order.env["IPYTHONDIR"], order.preload)
         # 1: ipykernel watches no parent, and is quiet
@@ -117,7 +117,7 @@ def start(order: Start, prepare: Callable[[], None], nursery: Nursery | None = N
     finally:
         os.close(write)
     os.set_blocking(read, False)
-    _prefer_for_oom(process.pid)
+    prefer_for_oom(process.pid)
     return Kernel(process, read), complaint
 
 
@@ -203,7 +203,7 @@ def _write_connection_file(order: Start) -> str:
     return path
 
 
-def _write_secrets(order: Start) -> None:
+def write_secrets(order: Start) -> None:
     """Put the granted secrets beside the connection file: in memory, for the kernel's user alone."""
     if not order.secrets:
         return
@@ -216,7 +216,8 @@ def _write_secrets(order: Start) -> None:
             file.write(value.encode("utf-8", "surrogateescape"))
 
 
-def _prefer_for_oom(pid: int) -> None:
+def prefer_for_oom(pid: int) -> None:
+    """Have the machine end it first, rather than the guest beside it."""
     # Best effort: /proc may be read-only or absent. Whoever dies first, the host is told.
     with suppress(OSError), open(f"/proc/{pid}/oom_score_adj", "w", encoding="ascii") as file:
         file.write(_OOM_SCORE)

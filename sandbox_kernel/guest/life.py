@@ -7,9 +7,9 @@ tests) it may neither install signal handlers nor wait for children that are not
 
 from __future__ import annotations
 
-import ctypes
 import os
 
+from sandbox_kernel.guest.calls import call
 from sandbox_kernel.guest.kernel import Kernel, exit_of, ignore_interrupts, limit_resources
 from sandbox_kernel.wire.named import suppress
 
@@ -161,10 +161,5 @@ def _has_ended(pid: int) -> bool:
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
 def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
-        number = ctypes.get_errno()
-        raise OSError(number, f"prctl({option}, {value}): {os.strerror(number)}")
+    call("prctl", option, value, 0, 0, 0)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 # `socket` takes five milliseconds to import, of which nothing is needed here.
 import _socket
-from collections import deque
 from itertools import islice
 
 from sandbox_kernel.guest.zmtp import NoMessageError, Reader, frames, head
+from sandbox_kernel.wire.named import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

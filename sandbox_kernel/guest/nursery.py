@@ -8,10 +8,11 @@ from __future__ import annotations
 
 # `socket` takes five milliseconds to import, of which nothing is needed here.
 import _socket
-import ctypes
 import marshal
 import os
 import sys
+
+from sandbox_kernel.guest.calls import call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 """Seconds for the fork to arrive, which takes milliseconds; less than it waits itself."""
 
-_CREATE_RULESET, _RESTRICT_SELF = ctypes.c_long(444), ctypes.c_long(446)  # on every architecture
+_CREATE_RULESET, _RESTRICT_SELF = 444, 446  # on every architecture
 
 MOST = 8192
 """Bytes of one answer."""
@@ -79,9 +80,8 @@ class Nursery:
         :raises OSError: the kernel refuses; then it must not run.
         """
         if self._wall:
-            size = ctypes.c_size_t(len(self._wall))
-            ruleset = _checked(_libc.syscall(_CREATE_RULESET, self._wall, size, ctypes.c_uint32(0)))
-            _checked(_libc.syscall(_RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0)))
+            ruleset = call("syscall", _CREATE_RULESET, self._wall, len(self._wall), 0)
+            call("syscall", _RESTRICT_SELF, ruleset, 0)
             os.close(ruleset)
 
     def _send(self, data: bytes, descriptor: int) -> None:
@@ -93,13 +93,3 @@ class Nursery:
         if not said or said.startswith(b"!"):
             raise StillbornError(said[1:].decode(errors="replace"))
         return said
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _checked(result: int) -> int:
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"the second wall (Landlock): {os.strerror(number)}")
-    return result

@@ -69,12 +69,13 @@ def run(stdin: int, stdout: int, *, as_init: bool, nursery: Nursery | None = Non
 def _serve(tunnel: Tunnel, life: Life, nursery: Nursery | None) -> None:
     tunnel.tell(Hello(WIRE_VERSION, __version__, ".".join(map(str, sys.version_info[:3])), visible_limits()))
     order, early = _await_start(tunnel, life)
+    if order.program:
+        _serve_program(tunnel, life, order, early)
+        return
     try:
         kernel, complaint = kernels.start(order, lambda: life.prepare(order), nursery)
     except kernels.UnstartableError as error:
-        tunnel.tell(Log(f"{error}\n"))
-        tunnel.tell(KernelExit(kernels.CANNOT_EXECUTE, 0, 0.0))
-        _say_farewell(tunnel)
+        _refuse(tunnel, error)
         return
     life.watch(kernel)
     if complaint:
@@ -88,7 +89,37 @@ def _serve(tunnel: Tunnel, life: Life, nursery: Nursery | None) -> None:
         how = service.serve(early)
     finally:
         service.close()
-    _say_farewell(tunnel)  # first all that the kernel had said, which is less urgent than the report
+    _report(tunnel, how)
+
+
+def _serve_program(tunnel: Tunnel, life: Life, order: Start, early: list[Event]) -> None:
+    # Only here: a kernel's guest does without.
+    from sandbox_kernel.guest.program.service import ProgramService  # noqa: PLC0415
+    from sandbox_kernel.guest.program.start import start  # noqa: PLC0415
+
+    try:
+        program = start(order, lambda: life.prepare(order))
+    except kernels.UnstartableError as error:
+        _refuse(tunnel, error)
+        return
+    life.watch(program)
+    service = ProgramService(tunnel, life, program)
+    try:
+        how = service.serve(early)
+    finally:
+        service.close()
+    _report(tunnel, how)
+
+
+def _refuse(tunnel: Tunnel, error: kernels.UnstartableError) -> None:
+    tunnel.tell(Log(f"{error}\n"))
+    tunnel.tell(KernelExit(kernels.CANNOT_EXECUTE, 0, 0.0))
+    _say_farewell(tunnel)
+
+
+def _report(tunnel: Tunnel, how: kernels.Exit) -> None:
+    """Say how it has ended, after all that it had said, which is less urgent than the report."""
+    _say_farewell(tunnel)
     tunnel.tell(KernelExit(*how))
     _say_farewell(tunnel)
 

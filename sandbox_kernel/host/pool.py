@@ -8,6 +8,7 @@ restart is a launch) will do so again: from then on one more is kept warm. Rules
   image, the same folders (not others of their names), and no older than MAX_AGE.
 - It holds nothing of an owner's: a launch with secrets neither takes one nor leaves a wish for one.
 - Few of them, one is started at a time, and only where they leave most of the memory to others.
+- Where so many are launched that the processors have no time for more, none is started beforehand.
 - It ends soon after the last kernel of this process has, and with the process, however that ends.
 """
 
@@ -15,7 +16,7 @@ import logging
 import os
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from secrets import token_hex
 from typing import Final
@@ -30,6 +31,7 @@ from sandbox_kernel.host.engines.doors import find_doors
 from sandbox_kernel.host.engines.grants import close_all, open_grants
 from sandbox_kernel.host.engines.interpreter import look_at_interpreter
 from sandbox_kernel.host.memory import memory
+from sandbox_kernel.host.program import ProgramSandbox
 from sandbox_kernel.host.sandbox import Sandbox
 from sandbox_kernel.policy import Policy
 
@@ -52,6 +54,10 @@ and would wait for the processors that the start takes. Few starts are shorter."
 LAUNCHES: Final = 2
 """So many launches of a kind make another one likely: a script that runs one notebook pays nothing."""
 
+PACE: Final = 4
+"""Launches in a second, for each processor, beyond which the pool has nothing to give: to start one for later
+takes the time from one that is waited for now, and costs a little more."""
+
 SMALL: Final = 8 << 30
 """Bytes of memory below which a machine keeps none by itself: a kernel has some 60 MB, and its libraries'."""
 
@@ -67,6 +73,7 @@ class Kind(Struct, frozen=True):
     policy: Policy
     argv: tuple[str, ...]
     fork: bool
+    program: bool
     directory: str
     variables: tuple[tuple[str, str], ...]
     places: tuple[tuple[str, int, int], ...]
@@ -98,6 +105,7 @@ def kind_of(engine: Engine, policy: Policy, launch: Launch) -> Kind:
         policy,
         launch.argv,
         launch.fork,
+        launch.program,
         "" if policy.workspace == "none" else str(launch.directory),
         tuple(sorted(variables.items())),
         tuple(places),
@@ -140,6 +148,8 @@ class Pool:
         self._meant: threading.Timer | None = None
         """Starts the next one in a moment."""
         self._owned: set[Sandbox] = set()
+        self._latest: deque[float] = deque(maxlen=PACE * (os.cpu_count() or 1))
+        """When the last launches were."""
         self._timer: threading.Timer | None = None
         self._leaving: threading.Timer | None = None
 
@@ -150,6 +160,14 @@ class Pool:
     def size(self) -> int:
         """How many are kept at most."""
         return self.allowed if self.allowed is not None else int(memory().total >= SMALL)
+
+    def is_of_use(self) -> bool:
+        """Note that there is a launch, and tell whether it is to look here, and to leave a wish."""
+        now = time.monotonic()
+        with self._lock:
+            outrun = len(self._latest) == self._latest.maxlen and now - self._latest[0] < 1.0
+            self._latest.append(now)
+        return self.size > 0 and not outrun
 
     def take(self, kind: Kind) -> Sandbox | None:
         """Return a warm sandbox of that kind, for the caller to `adopt`, or to start one as ever."""
@@ -216,7 +234,8 @@ class Pool:
             if self._meant is not threading.current_thread():
                 return
             self._meant = None
-            sandbox = self._starting = Sandbox(kind.policy, launch, engine, None)
+            make = ProgramSandbox if launch.program else Sandbox
+            sandbox = self._starting = make(kind.policy, launch, engine, None)
         sandbox.start().add_done_callback(lambda done: self._started(kind, sandbox, done.exception()))
 
     def _is_wanted(self, kind: Kind) -> bool:

@@ -38,7 +38,7 @@ from sandbox_kernel.host.kernel_log import KernelLog
 from sandbox_kernel.host.secrets import NO_SECRETS, Masks, Secrets
 from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tunnel
 from sandbox_kernel.policy import Policy
-from sandbox_kernel.wire import RemoteProtocolError, Signal
+from sandbox_kernel.wire import RemoteProtocolError, Signal, Start
 
 log = logging.getLogger(__name__)
 
@@ -234,10 +234,9 @@ class Sandbox:
         failure: SandboxError | None = None
         death = _NEVER
         try:
-            context = self._context = zmq.Context()
             registry.sweep_once(self.engine.name, self.engine.sweep)
             JANITOR.note(self.launch.name)
-            death = self._serve(context)
+            death = self._serve()
         except SandboxError as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - the thread's rim: whoever waits is told, with the cause
@@ -249,12 +248,12 @@ class Sandbox:
             finally:  # whoever waits is told, whatever else fails
                 self._publish_end(death, failure)
 
-    def _serve(self, context: "zmq.Context[zmq.Socket[bytes]]") -> Death:
-        sockets = self.front.bind(context) if self.front else {}
+    def _serve(self) -> Death:
+        sockets = self._bind(self.front)
         started = time.monotonic()
         process = self._start_process()
         tunnel = self._open_tunnel(process, sockets)
-        tunnel.tell(self._secrets.into(process.start_message))
+        tunnel.tell(self._order(process))
         if self.front:
             self._enter(self.front, process, tunnel)
         self._attend(tunnel, start_by=started + self.policy.start_timeout)
@@ -270,6 +269,15 @@ class Sandbox:
             self._tell_clients(tunnel, tunnel.guard, death)
         return death
 
+    def _bind(self, front: Front | None) -> Sockets:
+        """Return the sockets for an owner's clients; while it is kept warm there are none."""
+        self._context = self._context or zmq.Context()
+        return front.bind(self._context) if front else {}
+
+    def _order(self, process: SandboxProcess) -> Start:
+        """Return what the guest is told to start."""
+        return self._secrets.into(process.start_message)
+
     def _adopt(
         self,
         front: Front,
@@ -279,15 +287,15 @@ class Sandbox:
         adopted: "Future[None]",
     ) -> None:
         """Do in this thread what `_serve` does for a sandbox that has an owner from its start."""
-        process, tunnel, context = self._process, self._tunnel, self._context
-        if not (process and tunnel and context and tunnel.ready):
+        process, tunnel = self._process, self._tunnel
+        if not (process and tunnel and tunnel.ready):
             return
         if tunnel.kernel_exit or process.poll() is not None:  # its end is on its way
             return
         self.launch = launch
         self._take(audit)
         try:
-            sockets = front.bind(context)
+            sockets = self._bind(front)
             self._log.hand_over(log)
             audit.begin(self.policy, self.launch, self.engine.name, process.image_id)
             tunnel.hand_over(sockets, self._new_guard(front.key), Deadlines(self.policy))

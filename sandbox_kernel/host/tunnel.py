@@ -35,6 +35,7 @@ from sandbox_kernel.wire import (
     Message,
     Outbox,
     Oversized,
+    Part,
     Ready,
     RemoteProtocolError,
     Signal,
@@ -148,8 +149,8 @@ class Tunnel:
         self.on_due: Callable[[Due], None] = lambda _: None
         self._process = process
         self._sockets = sockets
-        self._publisher = Sender(sockets[Channel.IOPUB]) if sockets else None
-        """None while it is kept warm: then there are no clients."""
+        self._publisher = _publisher(sockets)
+        """None while it is kept warm: then there are no clients. A program never has any."""
         self.guard = guard
         guard.before_reply = self._side_effects
         self._deadlines = deadlines
@@ -173,7 +174,7 @@ class Tunnel:
 
     def hand_over(self, sockets: Sockets, guard: Guard, deadlines: Deadlines) -> None:
         """Serve clients from now on, whose kernel has been warm: nobody has heard or asked it anything."""
-        self._sockets, self._publisher = sockets, Sender(sockets[Channel.IOPUB])
+        self._sockets, self._publisher = sockets, _publisher(sockets)
         self.guard, self._deadlines = guard, deadlines
         guard.before_reply = self._side_effects
         guard.kernel_ready = True
@@ -183,6 +184,11 @@ class Tunnel:
     def tell(self, message: Supervision) -> None:
         """Send a supervision message to the guest."""
         self._outbox.put(Channel.SUPERVISOR, encode(message))
+
+    def ask(self, parts: tuple[Part, ...]) -> None:
+        """Send a request to the guest that no client has sent."""
+        self._deadlines.asked(time.monotonic())
+        self._outbox.put(Channel.SHELL, parts)
 
     def serve(self, *, start_by: float) -> None:
         """Move messages until the guest's stream ends, or the kernel is not ready in time.
@@ -412,3 +418,7 @@ class Tunnel:
             self._serve_clients(events)
             if self._unread() and time.monotonic() < begun + SLOW_READER:
                 until = time.monotonic() + AFTERWARDS
+
+
+def _publisher(sockets: Sockets) -> Sender | None:
+    return Sender(sockets[Channel.IOPUB]) if sockets else None

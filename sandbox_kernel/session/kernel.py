@@ -48,14 +48,32 @@ class SandboxedManager(AsyncKernelManager):
     second for the sake of their tests, a tenth between two looks at a process that has ended.
     """
 
-    def __init__(self, settings: Mapping[str, object], context: zmq.asyncio.Context) -> None:
-        super().__init__(kernel_name=DEFAULT_KERNEL, kernel_spec_manager=OwnSpec(settings), context=context)
+    def __init__(self, settings: Mapping[str, object], context: zmq.asyncio.Context | None = None) -> None:
+        """Take what is to be launched.
+
+        :param context: for clients; a program has none.
+        """
+        for_clients = {} if context is None else {"context": context}
+        super().__init__(kernel_name=DEFAULT_KERNEL, kernel_spec_manager=OwnSpec(settings), **for_clients)
 
     async def launch(self, directory: Path | None) -> None:
         """Start it and return once it answers.
 
         :raises SandboxError: it did not come up, or would not be behind a wall; nothing of it is left.
         """
+        command, arguments = await self._prepared(directory)
+        await self._async_launch_kernel(command, **arguments)
+
+    async def launch_program(self, directory: Path | None) -> Any:
+        """Start a process of plain Python in the kernel's place; return it once it answers.
+
+        :raises SandboxError: as `launch`.
+        """
+        command, arguments = await self._prepared(directory)
+        return await self.provisioner.launch_program(command, **arguments)  # type: ignore[union-attr]
+
+    async def _prepared(self, directory: Path | None) -> tuple[list[str], dict[str, Any]]:
+        """Return what is to be launched, by our own provisioner."""
         where: dict[str, Any] = {} if directory is None else {"cwd": str(directory)}
         try:
             command, arguments = await self._async_pre_start_kernel(**where)
@@ -70,7 +88,7 @@ class SandboxedManager(AsyncKernelManager):
                 f"The provisioner {PROVISIONER!r} is not sandbox-kernel's but {type(self.provisioner)!r}, "
                 "which builds no wall; uninstall what brought it."
             )
-        await self._async_launch_kernel(command, **arguments)
+        return command, arguments
 
     def _reconcile_connection_info(self, info: KernelConnectionInfo) -> None:
         """Take the addresses and the key, and write no file that others could connect with."""

@@ -11,7 +11,6 @@ turn comes, into views of the parts they came in.
 from __future__ import annotations
 
 import struct
-from collections import deque
 
 from sandbox_kernel.wire.errors import LocalProtocolError
 from sandbox_kernel.wire.frames import (
@@ -27,7 +26,7 @@ from sandbox_kernel.wire.frames import (
     Channel,
     Part,
 )
-from sandbox_kernel.wire.named import NamedTuple
+from sandbox_kernel.wire.named import NamedTuple, deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -63,6 +63,8 @@ class Start(NamedTuple):
     """Name → content of the files that `SECRETS` in the private directory gets."""
     preload: tuple[str, ...] = ()
     """Modules that the kernel imports before it says that it is ready."""
+    program: bool = False
+    """Whether to run plain Python instead, of which `argv` names the interpreter only (guest/program)."""
 
 
 class Signal(NamedTuple):
@@ -254,6 +256,12 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _UnfitError("is neither true nor false")
+    return value
+
+
 _version = _integer(0, 2**31)
 
 _KIND_OF: dict[type[Any], tuple[str, dict[str, _Check]]] = {
@@ -270,6 +278,7 @@ _KIND_OF: dict[type[Any], tuple[str, dict[str, _Check]]] = {
             "pids": _optional(_integer(1, MAX_NUMBER)),
             "secrets": _files,
             "preload": _some(_word),
+            "program": _flag,
         },
     ),
     Signal: ("signal", {"signum": _integer(1, 64)}),

@@ -56,6 +56,11 @@ class Condition(ABC):
         """The call that has to be made, if one has."""
         return None
 
+    @property
+    def needs_kernel(self) -> bool:
+        """Whether it looks at what only a kernel shows: figures, and the value of the last line."""
+        return False
+
     def permits(self, cell: Ran, error: Error) -> bool:  # noqa: ARG002 - most permit none
         """Tell whether this error of this cell is what was asked for, so that the submission goes on."""
         return False

@@ -66,6 +66,11 @@ class Output(Condition):
         """What is expected."""
         return str(self.text)
 
+    @property
+    def needs_kernel(self) -> bool:
+        """Whether the value of the last line counts."""
+        return self.stream in ("results", "all")
+
     def miss(self, evidence: Evidence, number: int) -> str | None:  # noqa: ARG002
         """Return why the output is not as expected."""
         cells = self.place.among(evidence.cells)
@@ -117,6 +122,11 @@ class Figure(Condition):
     def expected(self) -> str:
         """What is expected."""
         return f"{count(self.least, 'figure')} of at least {self.width} x {self.height} pixels"
+
+    @property
+    def needs_kernel(self) -> bool:
+        """Whether figures count, which a program has nowhere to show."""
+        return True
 
     def miss(self, evidence: Evidence, number: int) -> str | None:  # noqa: ARG002
         """Return why there are not enough figures."""

@@ -52,6 +52,8 @@ class Launch(Struct, frozen=True):
     """Variables granted to the kernel by name; nothing else of the host's environment goes in."""
     fork: bool = True
     """Whether the kernel may be forked from one that has imported what it needs, where an engine can."""
+    program: bool = False
+    """Whether plain Python runs in the kernel's place, that of `argv` (guest/program)."""
 
 
 class Enforcement(Struct, frozen=True):

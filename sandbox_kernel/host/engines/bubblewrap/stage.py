@@ -18,7 +18,7 @@ Standard library only; run as `python -I -S stage.py LENGTH COMPLAINTS`.
 
 from __future__ import annotations
 
-import ctypes
+import _ctypes
 import errno
 import marshal
 import os
@@ -40,16 +40,21 @@ MOUNT_ATTR_IDMAP = 0x100000
 PR_SET_PDEATHSIG = 1
 OPEN_TREE, MOVE_MOUNT, MOUNT_SETATTR = 428, 429, 442  # the same on every architecture we build for
 
-libc = ctypes.CDLL(None, use_errno=True)
+
+class _Word(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - there is no other
+    _type_ = "l"
 
 
-class _MountAttributes(ctypes.Structure):
-    _fields_ = (
-        ("attr_set", ctypes.c_uint64),
-        ("attr_clr", ctypes.c_uint64),
-        ("propagation", ctypes.c_uint64),
-        ("userns_fd", ctypes.c_uint64),
-    )
+class _Number(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - there is no other
+    _type_ = "i"
+
+
+class _Function(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = _Number
+
+
+_LIBRARY = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # `ctypes`, which is above it, would take four milliseconds to import
 
 
 OLD = "Linux 5.2 or later is needed to start sandboxes as root; start Jupyter as an ordinary user instead."
@@ -63,15 +68,18 @@ class Refused(Exception):  # noqa: N818 - it is the other side's error, told to 
     """Something the person at the keyboard must know: its kind and a sentence."""
 
 
-def _checked(result: int, what: str) -> int:
-    if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"{what}: {os.strerror(error)}")
+def _call(name: str, *values: int | bytes | None, what: str = "") -> int:
+    """Call a function of the C library; numbers are passed as longs, bytes as pointers.
+
+    :param what: what it is called in an error, if not by its name.
+    :raises OSError: it returns -1.
+    """
+    function = _Function(_ctypes.dlsym(_LIBRARY, name))
+    result: int = function(*(_Word(value) if isinstance(value, int) else value for value in values))
+    if result == -1:
+        error = _ctypes.get_errno()
+        raise OSError(error, f"{what or name}: {os.strerror(error)}")
     return result
-
-
-def _call(number: int, what: str, *values: object) -> int:
-    return _checked(libc.syscall(ctypes.c_long(number), *values), what)
 
 
 def read_orders(length: int) -> dict[str, Any]:
@@ -89,7 +97,7 @@ def read_orders(length: int) -> dict[str, Any]:
 def clone(source: dict[str, Any]) -> int:
     """Return a detached copy of the mount at a descriptor, idmapped where ordered and possible."""
     flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE
-    tree = _call(OPEN_TREE, "open_tree", source["fd"], ctypes.c_char_p(b""), ctypes.c_uint(flags))
+    tree = _call("syscall", OPEN_TREE, source["fd"], b"", flags, what="open_tree")
     if source["idmap"] is None:
         return tree
     try:
@@ -109,12 +117,13 @@ def clone(source: dict[str, Any]) -> int:
 def idmap(tree: int, ids: tuple[int, int, int, int]) -> None:
     """Let files of the owner's ids appear as the sandbox's, and the other way round, in a detached mount."""
     namespace = user_namespace(*ids)
-    attributes = _MountAttributes(attr_set=MOUNT_ATTR_IDMAP, userns_fd=namespace)
-    flags, size = ctypes.c_uint(AT_EMPTY_PATH | AT_RECURSIVE), ctypes.c_size_t(ctypes.sizeof(attributes))
+    # struct mount_attr: what to set, what to clear, the propagation, the namespace.
+    attributes = b"".join(each.to_bytes(8, sys.byteorder) for each in (MOUNT_ATTR_IDMAP, 0, 0, namespace))
+    flags = AT_EMPTY_PATH | AT_RECURSIVE
     try:
         _call(
-            MOUNT_SETATTR, "mount_setattr", tree, ctypes.c_char_p(b""), flags, ctypes.byref(attributes), size
-        )
+            "syscall", MOUNT_SETATTR, tree, b"", flags, attributes, len(attributes), what="mount_setattr"
+        )  # fmt: skip
     finally:
         os.close(namespace)
 
@@ -124,9 +133,12 @@ def user_namespace(owner: int, group: int, uid: int, gid: int) -> int:
     ready, told = os.pipe()
     child = os.fork()
     if child == 0:
-        done = libc.unshare(CLONE_NEWUSER)
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        os.write(told, b"y" if done == 0 else b"n")
+        try:
+            _call("unshare", CLONE_NEWUSER)
+            _call("prctl", PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        except OSError:
+            os.write(told, b"n")
+        os.write(told, b"y")
         signal.pause()
     try:
         if os.read(ready, 1) != b"y":
@@ -144,7 +156,7 @@ def user_namespace(owner: int, group: int, uid: int, gid: int) -> int:
 
 def attach(trees: list[int], sources: list[dict[str, Any]], place: str) -> None:
     """Attach the clones below `place`, in a mount namespace of our own, by their number."""
-    _checked(libc.unshare(CLONE_NEWNS), "unshare")
+    _call("unshare", CLONE_NEWNS)
     _mount(b"none", b"/", None, MS_REC | MS_SLAVE, None)
     _mount(b"tmpfs", place.encode(), b"tmpfs", MS_NOSUID | MS_NODEV, b"mode=0711,size=64k")
     for number, (tree, source) in enumerate(zip(trees, sources, strict=True)):
@@ -153,15 +165,14 @@ def attach(trees: list[int], sources: list[dict[str, Any]], place: str) -> None:
             os.mkdir(target, 0o711)  # noqa: PTH102
         else:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o600))
-        empty, to = ctypes.c_char_p(b""), ctypes.c_char_p(target.encode())
-        flags = ctypes.c_uint(MOVE_MOUNT_F_EMPTY_PATH)
-        _call(MOVE_MOUNT, "move_mount", tree, empty, -100, to, flags)
+        to = (-100, target.encode())
+        _call("syscall", MOVE_MOUNT, tree, b"", *to, MOVE_MOUNT_F_EMPTY_PATH, what="move_mount")
         os.close(tree)
         os.close(source["fd"])
 
 
 def _mount(source: bytes, target: bytes, kind: bytes | None, flags: int, data: bytes | None) -> None:
-    _checked(libc.mount(source, target, kind, ctypes.c_ulong(flags), data), f"mount {target.decode()}")
+    _call("mount", source, target, kind, flags, data, what=f"mount {target.decode()}")
 
 
 def become(uid: int, gid: int) -> None:

@@ -9,7 +9,7 @@ that the kernel can. Standard library only.
 
 from __future__ import annotations
 
-import ctypes
+import _ctypes
 import os
 import stat
 import struct
@@ -20,15 +20,29 @@ PATH_BENEATH = 1
 ON_FILES = 0b1100_0000_0000_0111
 """Execute, write, read, truncate, ioctl: all that can be said about something that is no directory."""
 
-libc = ctypes.CDLL(None, use_errno=True)
-libc.syscall.restype = ctypes.c_long
+
+class _Word(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - there is no other
+    _type_ = "l"
 
 
-def call(number: int, what: str, *values: object) -> int:
+class _Number(_ctypes._SimpleCData):  # type: ignore[type-arg]  # noqa: SLF001 - there is no other
+    _type_ = "i"
+
+
+class _Function(_ctypes.CFuncPtr):
+    _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_USE_ERRNO
+    _restype_ = _Number
+
+
+_LIBRARY = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # `ctypes`, which is above it, would take four milliseconds to import
+
+
+def call(number: int, what: str, *values: int | bytes) -> int:
     """Make a system call of Landlock's; leave with a sentence when it fails."""
-    done = int(libc.syscall(ctypes.c_long(number), *values))
+    function = _Function(_ctypes.dlsym(_LIBRARY, "syscall"))
+    done: int = function(*(_Word(value) if isinstance(value, int) else value for value in (number, *values)))
     if done < 0:
-        reason = os.strerror(ctypes.get_errno())
+        reason = os.strerror(_ctypes.get_errno())
         os.write(
             2, ("The second wall (Landlock) could not be raised: " + what + ": " + reason + "\n").encode()
         )
@@ -38,16 +52,14 @@ def call(number: int, what: str, *values: object) -> int:
 
 def raise_wall(attributes: bytes, rules: list[tuple[str, int]]) -> None:
     """Forbid what the attributes name, but below these paths what they allow."""
-    ruleset = call(
-        CREATE_RULESET, "the rules", attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0)
-    )
+    ruleset = call(CREATE_RULESET, "the rules", attributes, len(attributes), 0)
     for path, access in rules:
         beneath = os.open(path, os.O_PATH | os.O_CLOEXEC)
         of_its_kind = -1 if stat.S_ISDIR(os.fstat(beneath).st_mode) else ON_FILES
         rule = struct.pack("=Qi", access & of_its_kind, beneath)
-        call(ADD_RULE, path, ctypes.c_int(ruleset), ctypes.c_int(PATH_BENEATH), rule, ctypes.c_uint32(0))
+        call(ADD_RULE, path, ruleset, PATH_BENEATH, rule, 0)
         os.close(beneath)
-    call(RESTRICT_SELF, "for this process", ctypes.c_int(ruleset), ctypes.c_uint32(0))
+    call(RESTRICT_SELF, "for this process", ruleset, 0)
     os.close(ruleset)
 
 
