@@ -118,10 +118,11 @@ class ProgramGuard(Guard):
 
     def _hear(self, data: bytes) -> None:
         self._line += data
-        *lines, rest = self._line.split(b"\n")
-        if len(rest) > MAX_LINE:
-            raise ViolationError(f"Killed: it gave an answer of more than {format_size(MAX_LINE)}.")
-        self._line = rest
+        if b"\n" not in data:  # to look at all of it each time would let single bytes take forever
+            if len(self._line) > MAX_LINE:
+                raise ViolationError(f"Killed: it gave an answer of more than {format_size(MAX_LINE)}.")
+            return
+        *lines, self._line = self._line.split(b"\n")
         for line in filter(None, lines):
             self._read(bytes(line))
 
@@ -142,16 +143,15 @@ class ProgramGuard(Guard):
 
     def _show(self, text: str) -> None:
         piece = self._piece
-        if piece is None:
-            return
-        if len(piece.shown) < MAX_SHOWN and self.budget.charge(len(text)):
+        if piece is None or len(piece.shown) == MAX_SHOWN:
+            self._refuse("a text that nobody has asked for")
+        elif self.budget.charge(len(text)):
             piece.shown.append(self._hide.text(_plain(text)))
-        else:
-            self.budget.drop(len(text))
 
     def _ended(self, error: tuple[str, str] | None, *, compiled: bool) -> None:
         piece, self._piece = self._piece, None
-        if piece is None:  # it says so of its own accord
+        if piece is None:
+            self._refuse("the end of nothing")
             return
         stdout, stderr = (self._hide.text(said.decode(errors="replace")) for said in piece.streams.values())
         named = (self._hide.text(error[0]), self._hide.text(error[1])) if error else None

@@ -40,8 +40,8 @@ def policy_of(suite: Suite) -> Policy:
 
 
 @pytest.fixture(scope="module")
-def results(request: pytest.FixtureRequest) -> Iterator[dict[str, Graded]]:
-    """All of the corpus that tests ask for, graded in one go in one process."""
+def results(request: pytest.FixtureRequest) -> Iterator[dict[str, list[Graded]]]:
+    """All of the corpus that tests ask for, graded in one go in one process: as it is, and all by kernels."""
     asked = {item.callspec.id for item in request.session.items if item.name.startswith("test_verdict")}
 
     async def one(name: str) -> list[Graded]:
@@ -58,16 +58,24 @@ def results(request: pytest.FixtureRequest) -> Iterator[dict[str, Graded]]:
         templates = "sandbox_kernel.host.engines.bubblewrap.template.templates"
         if not os.environ.get("FORK"):  # as in a process that has graded a few
             patch.setattr(f"{templates}.LAUNCHES", 1)
-        yield asyncio.run(every())
+        usual = asyncio.run(every())
+        patch.setattr("sandbox_kernel.checks.grading.is_plain", lambda *_: False)
+        by_kernels = asyncio.run(every())
+        yield {name: [usual[name], by_kernels[name]] for name in usual}
 
 
 CASES = [(suite, name) for suite in SUITES for name in expected_of(suite)]
 
 
 @pytest.mark.parametrize(("suite", "name"), CASES, ids=[f"{suite}/{name}" for suite, name in CASES])
-def test_verdict(suite: str, name: str, results: dict[str, Graded]) -> None:
+def test_verdict(suite: str, name: str, results: dict[str, list[Graded]]) -> None:
     """The submission passes the checks that it should pass, and no other, for a reason in words."""
-    expected, graded = expected_of(suite)[name], results[f"{suite}/{name}"]
+    for graded in results[f"{suite}/{name}"]:
+        see_to(suite, name, graded)
+
+
+def see_to(suite: str, name: str, graded: Graded) -> None:
+    expected = expected_of(suite)[name]
     checks = [check.name for check in read_suite(CORPUS / suite / "CHECKS.yaml").checks]
     passes = {"all": checks, "none": []}.get(str(expected["passes"]), expected["passes"])
     told = f"{graded.outcome}: {graded.cause}; {[(v.name, v.reason) for v in graded.verdicts]}"
@@ -88,9 +96,10 @@ def test_all_submissions_have_a_verdict() -> None:
     assert len(CASES) >= 40
 
 
-def test_answers_are_kept(results: dict[str, Graded]) -> None:
+def test_answers_are_kept(results: dict[str, list[Graded]]) -> None:
     """No reason tells what was expected of a text."""
-    reasons = [verdict.reason for graded in results.values() for verdict in graded.verdicts]
+    every = (graded for both in results.values() for graded in both)
+    reasons = [verdict.reason for graded in every for verdict in graded.verdicts]
     assert not [reason for reason in reasons if "Hello, world" in reason]
 
 

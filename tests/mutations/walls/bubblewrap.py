@@ -522,7 +522,7 @@ SECOND_WALL = (
         "landlock-restricts",
         "Nothing goes on before it stands.",
         f"{_LANDLOCK}/raise_wall.py",
-        '    call(RESTRICT_SELF, "for this process", ctypes.c_int(ruleset), ctypes.c_uint32(0))\n',
+        '    call(RESTRICT_SELF, "for this process", ruleset, 0)\n',
         "",
         (
             *within(f"{_TESTS}/landlock/test_raise_wall.py", "test_nothing_is_written_outside"),

@@ -144,7 +144,7 @@ MUTATIONS = (
         "guest-dies-last",
         "When memory runs out, PID 1 lives to tell.",
         KERNEL,
-        "    _prefer_for_oom(process.pid)\n",
+        "    prefer_for_oom(process.pid)\n",
         "",
         _isolation("test_the_kernel_dies_of_memory_before_its_guest"),
     ),

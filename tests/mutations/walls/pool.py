@@ -137,8 +137,8 @@ KEPT = (
         "pool-secrets",
         "A kernel with a secret is none of the pool's.",
         PROVISIONER,
-        "if POOL.size and not granted else None",
-        "if POOL.size else None",
+        "if not granted and POOL.is_of_use() else None",
+        "if POOL.is_of_use() else None",
         within("provisioner/test_pool.py", "test_secrets_are_for_one_kernel"),
     ),
     Mutation(

@@ -1,0 +1,158 @@
+"""What runs a program's code inside, as a process of its own, and PID 1's way with it."""
+
+import json
+import marshal
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox_kernel.guest.program import _sandbox_runner as runner
+
+DIRECTORY = str(Path(runner.__file__).parent)
+STUB = (
+    f"import sys; sys.path.insert(0, {DIRECTORY!r}); import _sandbox_runner as r; del sys.path[0]; r.main()"
+)
+
+
+class Runner:
+    """A running one."""
+
+    def __init__(self, directory: Path) -> None:
+        requests, self._requests = os.pipe()
+        answers, theirs = os.pipe()
+        self._answers = os.fdopen(answers)
+
+        def streams() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            high = [os.dup2(each, 200 + n) for n, each in enumerate((requests, theirs))]
+            for number, each in zip((runner.REQUESTS, runner.ANSWERS), high, strict=True):
+                os.dup2(each, number)
+
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", STUB], preexec_fn=streams,  # noqa: PLW1509 - this test has one thread
+            pass_fds=(3, 4, requests, theirs), cwd=directory,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        os.close(requests)
+        os.close(theirs)
+        assert self._answers.readline() == "\n"
+
+    def ask(self, code: str) -> None:
+        """Send a piece."""
+        data = marshal.dumps(("submission.py", code), 2)
+        os.write(self._requests, len(data).to_bytes(4, "little") + data)
+
+    def answer(self) -> Any:
+        """Return the next line."""
+        return json.loads(self._answers.readline())
+
+    def run(self, code: str) -> list[Any]:
+        """Return all answers to a piece."""
+        self.ask(code)
+        answers = [self.answer()]
+        while "ended" not in answers[-1]:
+            answers.append(self.answer())
+        return answers
+
+    def close(self) -> tuple[str, str]:
+        """Return what it has printed."""
+        os.close(self._requests)
+        self._requests = -1
+        printed = self.process.communicate(timeout=60)
+        self._answers.close()
+        return printed
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Runner]:
+    started = Runner(tmp_path)
+    yield started
+    if started._requests >= 0:
+        started.close()
+
+
+OK = [{"ended": "ok"}]
+
+
+def test_pieces_share_one_namespace(running: Runner) -> None:
+    """It is that of a program: a module called __main__, whose classes can be pickled."""
+    assert running.run("import pickle\nclass A: pass\nx = pickle.loads(pickle.dumps(A()))") == OK
+    assert running.run("print(type(x) is A, __name__, __file__)") == OK
+    assert running.close() == ("True __main__ submission.py\n", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "text"),
+    [
+        ("1/0", "ZeroDivisionError", "division by zero"),
+        ("import sys; sys.exit(3)", "SystemExit", "3"),
+        ("exit()", "SystemExit", "None"),
+        ("input()", "EOFError", "EOF when reading a line"),
+        ("class E(Exception):\n def __str__(self): 1/0\nraise E", "E", ""),
+        ("class S(str): pass\nclass E(Exception):\n def __str__(self): return S('x')\nraise E", "E", "x"),
+        ("raise ValueError('x' * 20000)", "ValueError", "x" * runner.MOST),
+        ("raise ValueError('\\ud800\"')", "ValueError", '\ud800"'),
+    ],
+)
+def test_errors_are_told(running: Runner, code: str, name: str, text: str) -> None:
+    """By their name and text; the process goes on."""
+    assert running.run(code) == [{"ended": "error", "name": name, "text": text, "compiled": True}]
+    assert running.run("pass") == OK
+
+
+@pytest.mark.parametrize("code", ["!ls", "await x", "x = (", "a\0b", "return", "(" * 10_000])
+def test_what_is_no_python_is_not_run(running: Runner, code: str) -> None:
+    """It is told apart from an error of code that was run."""
+    (told,) = running.run(f"print('ran')\n{code}")
+    assert told["compiled"] is False
+    assert running.close()[0] == ""
+
+
+def test_output_is_there_before_its_end_is_told(running: Runner) -> None:
+    """Also that of programs, in the order in which it was written."""
+    assert running.run("import os\nprint('a')\nos.system('echo b')\nprint('c', end='')") == OK
+    stdout = running.process.stdout
+    assert stdout is not None
+    assert os.read(stdout.fileno(), 100) == b"a\nb\nc"
+
+
+def test_an_interrupt_ends_a_piece_and_nothing_else(running: Runner) -> None:
+    """Between pieces it does nothing."""
+    running.process.send_signal(signal.SIGINT)
+    running.ask("import _sandbox_runner as r\nr.show('here')\nwhile True: pass")
+    assert running.answer() == {"shown": "here"}
+    running.process.send_signal(signal.SIGINT)
+    assert running.answer()["name"] == "KeyboardInterrupt"
+    running.process.send_signal(signal.SIGINT)
+    assert running.run("pass") == OK
+
+
+def test_streams_of_the_codes_own_may_be_anything(running: Runner) -> None:
+    """An end is told, whatever flushing them leads to."""
+    assert running.run("import sys\nsys.stdout = None\nclass S:\n flush = 1/1\nsys.stderr = S()") == OK
+    assert running.run("pass") == OK
+
+
+def test_forks_do_not_answer(running: Runner) -> None:
+    """A child that comes to the end of the code has come to its own."""
+    assert running.run("import os\nchild = os.fork()\nif child: os.waitpid(child, 0)") == OK
+    assert running.run("print(child > 0)") == OK
+    assert running.close()[0] == "True\n"
+
+
+def test_sources_can_be_read(running: Runner) -> None:
+    """By who looks for them in the usual way."""
+    assert running.run("import inspect\ndef f():\n    return 1\nprint(inspect.getsource(f))") == OK
+    assert running.close()[0] == "def f():\n    return 1\n\n"
+
+
+def test_descriptors_are_not_inherited(running: Runner) -> None:
+    """Programs that the code starts have no part in it."""
+    assert running.run("import os\nos.system('ls /proc/self/fd/3 /proc/self/fd/4 2>/dev/null')") == OK
+    assert running.close()[0] == ""
