@@ -159,9 +159,10 @@ class ProgramGuard(Guard):
             stdout, stderr, tuple(piece.shown), named, compiled=compiled,
             loss=self.budget.loss() if self.budget.dropped else None, deadline=piece.request.deadline,
         )  # fmt: skip
-        self._answered(piece.request, "error" if error else "ok")
+        self._endings.answered(piece.request, "error" if error else "ok")
         self.ledger.idle(piece.request)
-        self._open_account(piece.request)
+        self._observer.output_ended(piece.request.msg_id, self.budget.shown, self.budget.dropped)
+        self.budget.open()
         if not piece.future.done():
             piece.future.set_result(ran)
 

@@ -17,9 +17,10 @@ from sandbox_kernel.errors import PolicyError, SessionError
 from sandbox_kernel.notebooks import DEFAULT_KERNEL, Outcome
 from sandbox_kernel.notebooks.result import Ending
 from sandbox_kernel.policy import Policy
+from sandbox_kernel.session.call import GRACE
 from sandbox_kernel.session.execution import TEXT, CodeError, Execution, Output
 from sandbox_kernel.session.kernel import SandboxedManager
-from sandbox_kernel.session.session import EARLIER, GRACE
+from sandbox_kernel.session.session import EARLIER
 from sandbox_kernel.session.settings import in_callers_words, settings_for
 
 SIGINT: Final = 2
