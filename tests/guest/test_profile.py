@@ -47,7 +47,7 @@ profile = {"get_config": Config, "load_subconfig": lambda name: None, "__name__"
 exec(compile(open(sys.argv[1]).read(), sys.argv[1], "exec"), profile)
 """
 
-PRINT = f"""
+STREAM = f"""
 {AS_PROFILE}
 import os, threading
 import zmq
@@ -68,7 +68,10 @@ out = profile["WaitingStream"](session, thread, "stdout", watchfd=False)
 def heard():
     message = session.deserialize(session.feed_identities(reader.recv_multipart())[1])
     return message["parent_header"].get("msg_id"), message["content"].get("text")
+"""
 
+PRINT = f"""
+{STREAM}
 def say(parent, *texts):
     out.set_parent({{"header": {{"msg_id": parent}}}})
     for text in texts:
@@ -108,6 +111,72 @@ except TypeError:
     out.write("n")
 out.flush()
 assert heard()[1] == "n"
+os._exit(0)
+"""
+
+STRIKE = f"""
+{STREAM}
+import dis, itertools, time
+from ipykernel import iostream
+
+STRUCK = (sys.argv[1], iostream.__file__, threading.__file__)
+HEEDING = {{code for name, code in dis.opmap.items() if name.startswith(("CALL", "RESUME", "JUMP_BACKWARD"))}}
+START = dis.opmap["RESUME"]
+
+def strikes(act):
+    '''Act until Python could raise no KeyboardInterrupt at one more place; yield after each.'''
+    for number in itertools.count(1):
+        left, before = number, {{}}
+
+        def trace(frame, event, _):
+            nonlocal left
+            if frame.f_code.co_filename not in STRUCK:
+                return None
+            frame.f_trace_opcodes = True
+            if event == "opcode":  # about to be executed; Python heeds signals at the end of some
+                left -= before.get(frame, START) in HEEDING
+                before[frame] = frame.f_code.co_code[frame.f_lasti]
+                if not left:
+                    sys.settrace(None)
+                    raise KeyboardInterrupt
+            return trace
+
+        sys.settrace(trace)
+        try:
+            act()
+        except KeyboardInterrupt:
+            yield number
+        else:
+            return
+        finally:
+            sys.settrace(None)
+
+def act():
+    out.write("struck")
+    out.flush()
+    session.send(thread, "comm_msg", {{}})
+
+out.flush_interval = 0.001
+reader.rcvtimeo = 20_000
+for number in strikes(act):
+    assert thread.thread.is_alive(), number
+    out.write(".")
+    while not (heard()[1] or "").endswith("."):  # in time, without a flush
+        pass
+assert number > 50
+
+begun, waits, end, nap = threading.Event(), threading.Event(), threading.Event(), time.sleep
+profile["time"] = SimpleNamespace(sleep=lambda seconds: waits.set() or nap(seconds))
+thread.schedule(lambda: begun.set() or end.wait())
+begun.wait()
+sent = []
+sender = threading.Thread(target=lambda: [sent.append(thread.schedule(int)) for _ in range(1000)])
+sender.start()
+waits.wait(20)
+waiting = len(sent)
+end.set()
+sender.join()
+assert waiting <= profile["MAX_QUEUED"], waiting
 os._exit(0)
 """
 
@@ -185,6 +254,11 @@ def test_who_subscribes_late_hears_that_the_kernel_has_begun(tmp_path: Path) -> 
 def test_a_stream_loses_nothing_and_keeps_its_order(tmp_path: Path) -> None:
     """It takes short cuts, in each of which a text could go to another's parent, or nowhere."""
     _run_with_profile(PRINT, "output.py", tmp_path)
+
+
+def test_an_interrupt_leaves_a_stream_as_it_was(tmp_path: Path) -> None:
+    """Wherever it strikes: what is written next comes in time, by the publisher, and is waited for."""
+    _run_with_profile(STRIKE, "output.py", tmp_path)
 
 
 def test_a_long_text_is_written_as_jupyter_would(tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ class WaitingStream(OutStream):
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         if self.pub_thread not in _WAITED_FOR:
             _WAITED_FOR.add(self.pub_thread)
+            outlive_interrupts(self.pub_thread.thread)
             wait_for_reader(self.pub_thread)
             send_at_once(self.pub_thread)
 
@@ -90,12 +91,18 @@ class WaitingStream(OutStream):
         if self._flush_pending:
             return
         self._flush_pending = True
-        if not self._timed:
-            self._timed = True
+        if self._timed:
+            return
+        try:
             self.pub_thread.schedule(self._begin_time)
+        except BaseException:  # an interrupt: whether it came before or after, the next text has to see to it
+            self._flush_pending = False
+            raise
 
     def _begin_time(self) -> None:
-        self._io_loop.call_later(self.flush_interval, self._flush_in_time)
+        if not self._timed:
+            self._timed = True  # here, in the publisher's thread, which no interrupt strikes
+            self._io_loop.call_later(self.flush_interval, self._flush_in_time)
 
     def _flush_in_time(self) -> None:
         self._timed = False  # first: what is written from now on may be too late for this one
@@ -134,6 +141,18 @@ def _forget_recorded_output() -> None:
         recorded.popitem()  # the cell that has begun last
 
 
+def outlive_interrupts(thread: threading.Thread) -> None:
+    """Have the publisher's thread be alive until it has ended, whatever interrupts who asks.
+
+    Before Python 3.13, a KeyboardInterrupt that strikes within `is_alive` has it marked as ended for good
+    (gh-90882). What is published then is sent by whoever publishes it, on a socket that another thread
+    uses, too: it stalls, or ends the kernel.
+    """
+    if sys.version_info < (3, 13):
+        running = threading._active  # type: ignore[attr-defined]  # noqa: SLF001 - debuggers change `enumerate`
+        thread.is_alive = lambda: running.get(thread.ident) is thread  # type: ignore[method-assign]
+
+
 def until_its_end(publisher: Any) -> Callable[[Callable[[], None]], None]:
     """Return the publisher's `schedule`, without its wait for ever when the publisher is ending.
 
@@ -157,28 +176,14 @@ def until_its_end(publisher: Any) -> Callable[[Callable[[], None]], None]:
 def wait_for_reader(publisher: Any) -> None:
     """Have whoever publishes wait while MAX_QUEUED messages are on their way."""
     schedule = until_its_end(publisher)
-    scheduled = done = 0
+    waiting = publisher._events  # noqa: SLF001 - to count them here would go wrong with each interrupt
 
     def schedule_in_turn(call: Callable[[], None]) -> None:
-        nonlocal scheduled
         caller = threading.current_thread()
-        if caller is publisher.thread or caller.name == CONTROL:
-            schedule(call)
-            return
-
-        def call_and_count() -> None:
-            nonlocal done
-            try:
-                call()
-            finally:
-                done += 1
-
-        # No lock, no semaphore: an interrupt between taking and using one would lose it for ever.
-        # Here it loses one count at most, so that one message more may wait.
-        while scheduled - done >= MAX_QUEUED and publisher.thread.is_alive():
-            time.sleep(PAUSE)
-        schedule(call_and_count)
-        scheduled += 1
+        if caller is not publisher.thread and caller.name != CONTROL:
+            while len(waiting) >= MAX_QUEUED and publisher.thread.is_alive():
+                time.sleep(PAUSE)
+        schedule(call)
 
     publisher.schedule = schedule_in_turn
 

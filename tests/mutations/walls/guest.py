@@ -5,6 +5,7 @@ from tests.mutations.mutation import Mutation, within
 _GUEST = "sandbox_kernel/guest"
 KERNEL = f"{_GUEST}/kernel.py"
 LIFE = f"{_GUEST}/life.py"
+OUTPUT = f"{_GUEST}/profile/output.py"
 CONFIG = f"{_GUEST}/profile/ipython_kernel_config.py"
 PROFILE = f"{_GUEST}/profile/interrupts.py"
 SERVICE = f"{_GUEST}/service.py"
@@ -328,6 +329,22 @@ ANSWERS = (
         "        except KeyboardInterrupt:  # just before a comm's handler",
         "        except ZeroDivisionError:  # just before a comm's handler",
         _answers("test_a_comm_s_message_leaves_the_kernel_idle"),
+    ),
+    Mutation(
+        "answers-publisher",
+        "An interrupt does not have two threads use the publisher's socket, which stalls or ends the kernel.",
+        OUTPUT,
+        "            outlive_interrupts(self.pub_thread.thread)\n",
+        "",
+        within("guest/test_profile.py", "test_an_interrupt_leaves_a_stream_as_it_was"),
+    ),
+    Mutation(
+        "answers-in-time",
+        "Nor have what is printed later wait for the cell's end.",
+        OUTPUT,
+        "            self._flush_pending = False\n            raise\n",
+        "            raise\n",
+        within("guest/test_profile.py", "test_an_interrupt_leaves_a_stream_as_it_was"),
     ),
     Mutation(
         "answers-awake",
