@@ -2,9 +2,12 @@
 
 Hello-world submissions, each in its own fresh sandbox (bubblewrap, `strict`), in one process that has
 graded a few already. Prints how long one takes when nothing else runs, how many there are in a second
-with several at a time, and the processor time of each and where it goes. On a busy machine only
-the processor time means anything. It exits with 1 where there are fewer in a second than `--least`, or
-one takes more milliseconds than `--most`.
+with several at a time, and the processor time of each and where it goes. It exits with 1 where there are
+fewer in a second than `--least`, or one takes more milliseconds than `--most`.
+
+On a busy machine only the processor time means anything. Each submission's Python runs what the environment's
+.pth files say; a developer's has some, for other tools: with a Python that has this package alone there
+are more in a second, as users have them.
 """
 
 import argparse

@@ -14,6 +14,7 @@ from sandbox_kernel.notebooks import Outcome
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.session import program as programs
 from sandbox_kernel.session.program import NotPlainError, Program
+from tests.daemons.plugin import container_host
 
 STRICT = {"profile": "strict", "engine": "bubblewrap"}
 
@@ -209,3 +210,20 @@ def test_a_pool_that_is_outrun_keeps_out() -> None:
     pool.allowed = 1
     many = PACE * (os.cpu_count() or 1)
     assert [pool.is_of_use() for _ in range(many + 3)] == [True] * many + [False] * 3
+
+
+@pytest.mark.parametrize("engine", ["docker", "gvisor", "podman"])
+def test_in_containers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    """Whatever builds the wall, a program is run, interrupted and buried alike."""
+    monkeypatch.setenv("DOCKER_HOST", container_host(request, engine))
+    wall = {"engine": "docker", "runtime": "runsc"} if engine == "gvisor" else {"engine": engine}
+
+    async def act(program: Program) -> None:
+        said = await program.run("import os, sys\nprint(os.getpid(), sys.argv)\nprint('e', file=sys.stderr)")
+        assert said.stdout.endswith("['submission.py']\n")
+        assert said.stderr == "e\n"
+        assert (await program.run("while True: pass", timeout=0.5)).outcome is Outcome.TIMEOUT
+        died = await program.run("x = bytearray(1 << 30)")
+        assert died.outcome is Outcome.MEMORY, died.cause
+
+    tried(act, **wall, cell_timeout=60)

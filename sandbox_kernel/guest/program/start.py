@@ -85,7 +85,7 @@ def _become(order: Start, streams: dict[int, int], prepare: Callable[[], None]) 
         prepare()
         os.chdir(order.cwd)
         stub = _STUB.format(directory=os.path.dirname(os.path.abspath(__file__)))
-        os.execve(order.argv[0], [order.argv[0], "-c", stub], order.env)  # noqa: S606 - the host's words
+        os.execvpe(order.argv[0], [order.argv[0], "-c", stub], order.env)  # noqa: S606 - the host's words
     except OSError as error:
         os.write(2, f"{order.argv[0]} cannot be started: {error}\n".encode(errors="replace"))
     finally:
