@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -18,6 +18,7 @@ from sandbox_kernel.checks.reports import to_json, to_junit
 from sandbox_kernel.checks.suite import Suite, read_suite
 from sandbox_kernel.checks.verdicts import Graded
 from sandbox_kernel.cli import check_screen, policy_options
+from sandbox_kernel.cli.escape import plain
 from sandbox_kernel.cli.signals import cancelling
 from sandbox_kernel.cli.walls import require_wall
 from sandbox_kernel.errors import ExitCode, PolicyError
@@ -41,6 +42,24 @@ class Asked:
     quiet: bool
 
 
+@dataclass
+class _LeftOut:
+    """The folders that were not looked into, of which there may be any number."""
+
+    first: Path = field(default_factory=Path)
+    count: int = 0
+
+    def __call__(self, folder: Path) -> None:
+        """Note one more."""
+        self.first = self.first if self.count else folder
+        self.count += 1
+
+    def __str__(self) -> str:
+        """Return what is to be said of them."""
+        others = f" and {self.count - 1} more folders are" if self.count > 1 else " is"
+        return f"{plain(str(self.first))}{others} left out: too deep, or not to be read."
+
+
 def check(submissions: Sequence[str], checks: str, asked: Asked, settings: Mapping[str, str]) -> int:
     """Check all, show it, write the reports; return the exit code.
 
@@ -55,7 +74,8 @@ def check(submissions: Sequence[str], checks: str, asked: Asked, settings: Mappi
     policy = _policy(suite, settings)
     with policy_options.naming_options(settings):
         require_wall(policy)
-    entries = find_submissions(submissions)
+    left_out = _LeftOut()
+    entries = find_submissions(submissions, left_out)
     with ExitStack() as stack:
         reports = [
             (stack.enter_context(Destination(Path(name))) if name != "-" else None, write)
@@ -64,6 +84,8 @@ def check(submissions: Sequence[str], checks: str, asked: Asked, settings: Mappi
         ]
         to_stdout = all(destination is not None for destination, _ in reports)
         screen = check_screen.CheckScreen(len(entries), to_stdout=to_stdout, quiet=asked.quiet)
+        if left_out.count:
+            click.echo(f"warning: {left_out}", err=True)
         jobs = asked.jobs or jobs_for(policy)
         with screen.watching():
             results, cancelled = asyncio.run(_grade(entries, suite, policy, jobs, screen))

@@ -131,10 +131,10 @@ class Tools:
             return failure("Say either `notebook`, its content, or `path`, where it is inside the sandbox.")
         async with self._desk.turn() as (sandbox, page):
             text = notebook or (await sandbox.get_file(path, limit=MAX_FILE)).decode("utf-8", "replace")
-            nb = parse_notebook(text, path or "the notebook")
+            nb = await asyncio.to_thread(parse_notebook, text, path or "the notebook")
             well = await run_cells(sandbox, nb, page, timeout_seconds)
             if save_as:
-                await sandbox.put_file(save_as, executed(nb), limit=MAX_FILE)
+                await sandbox.put_file(save_as, await asyncio.to_thread(executed, nb), limit=MAX_FILE)
                 page.note(f"Saved as {save_as}.")
         return page.result(failed=not well)
 

@@ -149,3 +149,16 @@ def test_cancelled(started: Callable[..., subprocess.Popen[str]], directory: Pat
     ada, bob = json.loads(Path("results.json").read_text())["submissions"]
     assert (ada["passed"], bob["outcome"]) == (True, "cancelled")
     assert not any(check["passed"] for check in bob["checks"])
+
+
+def test_a_folder_too_deep_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whose work is not looked at is not left out without a word."""
+    deep = Path("in/eve/") / "/".join(["d"] * 70)
+    deep.mkdir(parents=True)
+    (deep / "sum.py").write_text(RIGHT)
+    (deep.parents[3] / "also").mkdir()
+    assert run_command(["check", "in/", "CHECKS.yaml"]) == 3
+    printed = capsys.readouterr()
+    assert "1 of 2 submissions passed" in printed.out
+    assert printed.err.startswith("warning: in/eve/d/d/")
+    assert printed.err.endswith(" left out: too deep, or not to be read.\n")

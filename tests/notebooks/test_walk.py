@@ -38,7 +38,9 @@ def test_a_deep_folder_hides_no_others_notebook(deep):
 
 def test_a_deep_folder_hides_no_others_submission(deep):
     """One student's archive, unpacked, is no reason to grade nobody."""
-    assert [entry.path.name for entry in find_submissions([str(deep)])] == ["a.ipynb"]
+    left = []
+    assert [entry.path.name for entry in find_submissions([str(deep)], left.append)] == ["a.ipynb"]
+    assert len(left) == 2
 
 
 def test_it_is_what_the_standard_library_makes_of_it(tmp_path):
