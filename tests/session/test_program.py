@@ -1,11 +1,14 @@
 """Plain Python behind the wall, without a kernel."""
 
 import asyncio
+import io
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 
 from sandbox_kernel.errors import SandboxError
@@ -227,3 +230,24 @@ def test_in_containers(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
         assert died.outcome is Outcome.MEMORY, died.cause
 
     tried(act, **wall, cell_timeout=60)
+
+
+def test_in_an_image_without_our_guest(docker_host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The guest is sent ahead, and lies where a program cannot read it: so its runner is handed on."""
+    monkeypatch.setenv("DOCKER_HOST", docker_host)
+    name = "sandbox-kernel-test/without-guest"
+    recipe = b"FROM sandbox-kernel/python\nLABEL org.sandbox-kernel.guest=other\nUSER 0\nRUN rm -r /opt/*\n"
+    with closing(docker.APIClient(docker_host)) as client:
+        built = list(
+            client.build(fileobj=io.BytesIO(recipe), tag=name, rm=True, decode=True, network_mode="none")
+        )
+        assert not [event for event in built if "error" in event], built
+
+        async def act(program: Program) -> None:
+            assert (await program.run("import sys; print(sys.argv)")).stdout == "['submission.py']\n"
+            assert (await program.run("import _sandbox_runner as r; r.show('x')")).displays[0].text == "x"
+
+        try:
+            tried(act, engine="docker", image=name, cell_timeout=60)
+        finally:
+            client.remove_image(name, force=True)

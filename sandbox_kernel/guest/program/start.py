@@ -26,9 +26,14 @@ else:
 _HIGH = 128
 """Descriptors from here on are out of the way of the five, and of the tunnel."""
 
-_STUB = (
-    "import sys; sys.path.insert(0, {directory!r}); import _sandbox_runner as r; del sys.path[0]; r.main()"
+RUNNER = "_sandbox_runner"
+
+_IN_A_FOLDER = "import sys; sys.path.insert(0, {directory!r}); import {name} as r; del sys.path[0]; r.main()"
+_IN_AN_ARCHIVE = (
+    "import sys; r = type(sys)({name!r}); sys.modules[{name!r}] = r; "
+    "exec(compile({source!r}, {name!r}, 'exec'), r.__dict__); r.main()"
 )
+"""Where the guest was sent ahead into an image: it lies in memory of its process, and of no other."""
 
 CANNOT_EXECUTE = 127
 
@@ -58,11 +63,12 @@ def start(order: Start, prepare: Callable[[], None]) -> Program:
         theirs = {number: writer for number, (_, writer) in pipes.items()}
         theirs[REQUESTS], ours[REQUESTS] = os.pipe()
         theirs[0] = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        code = stub()
         pid = os.fork()
     except OSError as error:
         raise UnstartableError(f"The program cannot be started: {error}.") from error
     if pid == 0:
-        _become(order, theirs, prepare)
+        _become(order, code, theirs, prepare)
     for descriptor in theirs.values():
         os.close(descriptor)
     for descriptor in ours.values():
@@ -71,7 +77,17 @@ def start(order: Start, prepare: Callable[[], None]) -> Program:
     return Program(pid, ours)
 
 
-def _become(order: Start, streams: dict[int, int], prepare: Callable[[], None]) -> None:
+def stub() -> str:
+    """Return what Python is to run."""
+    directory = os.path.dirname(os.path.abspath(__file__))
+    path = os.path.join(directory, f"{RUNNER}.py")
+    if os.path.isfile(path):
+        return _IN_A_FOLDER.format(directory=directory, name=RUNNER)
+    source: bytes = globals()["__loader__"].get_data(path)  # who imported this can read it
+    return _IN_AN_ARCHIVE.format(name=RUNNER, source=source.decode())
+
+
+def _become(order: Start, code: str, streams: dict[int, int], prepare: Callable[[], None]) -> None:
     """Be the program; never returns."""
     try:
         os.setsid()
@@ -84,8 +100,7 @@ def _become(order: Start, streams: dict[int, int], prepare: Callable[[], None]) 
             signal.signal(number, signal.SIG_DFL)
         prepare()
         os.chdir(order.cwd)
-        stub = _STUB.format(directory=os.path.dirname(os.path.abspath(__file__)))
-        os.execvpe(order.argv[0], [order.argv[0], "-c", stub], order.env)  # noqa: S606 - the host's words
+        os.execvpe(order.argv[0], [order.argv[0], "-c", code], order.env)  # noqa: S606 - the host's words
     except OSError as error:
         os.write(2, f"{order.argv[0]} cannot be started: {error}\n".encode(errors="replace"))
     finally:
