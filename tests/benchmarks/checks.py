@@ -1,9 +1,10 @@
-"""What a check costs: `python -m tests.benchmarks.checks [COUNT] [--jobs N] [--pause SECONDS] [--pool 0|1]`.
+"""What a check costs: `python -m tests.benchmarks.checks [COUNT] [--jobs N] [--pause SECONDS]`.
 
 Hello-world submissions, each in its own fresh sandbox (bubblewrap, `strict`), in one process that has
 graded a few already. Prints how long one takes when nothing else runs, how many there are in a second
-with several at a time, and the processor time of each and where it goes. It exits with 1 where there are
-fewer in a second than `--least`, or one takes more milliseconds than `--most`.
+with several at a time, and the processor time of each and where it goes; then how long the same takes
+where a check has it run by a kernel, as a ratio. It exits with 1 where there are fewer in a second than
+`--least`, or one takes more milliseconds than `--most`.
 
 On a busy machine only the processor time means anything. Each submission's Python runs what the environment's
 .pth files say; a developer's has some, for other tools: with a Python that has this package alone there
@@ -25,10 +26,10 @@ from sandbox_kernel.bench.processes import tree
 from sandbox_kernel.checks.grading import grade
 from sandbox_kernel.checks.many import Entry, grade_all
 from sandbox_kernel.checks.suite import Suite, parse_suite
-from sandbox_kernel.host.pool import POOL
 from sandbox_kernel.policy import Policy
 
 SUITE = "checks: [{kind: output, equals: 'Hello, world!'}]"
+BY_KERNELS = "checks: [{kind: output, equals: 'Hello, world!', stream: all}]"
 WARM_UP = 6
 """Submissions after which the process has a template, and a sandbox in the pool."""
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -85,8 +86,8 @@ def counted(what: str, count: int) -> Iterator[None]:
 
 async def measure(arguments: argparse.Namespace, path: Path, warm_up: int = WARM_UP) -> bool:
     """Print what is measured; return whether it is as good as was asked for."""
-    suite = parse_suite(SUITE, "CHECKS.yaml")
     policy = Policy.from_settings({"profile": "strict", "engine": "bubblewrap", "cell_timeout": 60})
+    suite = parse_suite(SUITE, "CHECKS.yaml")
     await one_by_one(suite, policy, path, warm_up)
     with counted("one by one", arguments.count):
         taken = await one_by_one(suite, policy, path, arguments.count, arguments.pause)
@@ -95,6 +96,12 @@ async def measure(arguments: argparse.Namespace, path: Path, warm_up: int = WARM
     with counted(f"{arguments.jobs} at a time", arguments.count):
         rate = await several(suite, policy, path, arguments.count, arguments.jobs)
     print(f"{arguments.jobs} at a time: {rate:.1f} a second", flush=True)
+    by_kernels = parse_suite(BY_KERNELS, "CHECKS.yaml")
+    await one_by_one(by_kernels, policy, path, warm_up)
+    slower = await several(by_kernels, policy, path, arguments.count, arguments.jobs)
+    print(
+        f"by kernels: {slower:.1f} a second; without, each takes {slower / rate:.2f} of the time", flush=True
+    )
     return median <= arguments.most and rate >= arguments.least
 
 
@@ -105,11 +112,9 @@ def main() -> int:
     parser.add_argument("count", nargs="?", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=4)
     parser.add_argument("--pause", type=float, default=0.0, help="seconds before each of one by one")
-    parser.add_argument("--pool", type=int, help="sandboxes that are kept ready; default: as for users")
     parser.add_argument("--least", type=float, default=0.0)
     parser.add_argument("--most", type=float, default=float("inf"))
     arguments = parser.parse_args()
-    POOL.allowed = arguments.pool
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "hello.py")
         path.write_text('print("Hello, world!")\n')

@@ -14,4 +14,5 @@ async def test_it_measures(tmp_path, capsys) -> None:
     said = capsys.readouterr().out
     assert "one by one: median " in said
     assert "2 at a time: " in said
+    assert "by kernels: " in said
     assert said.count("ms of CPU each (this process ") == 2
