@@ -208,9 +208,16 @@ class _Examination:
     def _ask(self, variables: Iterable[str], call: Call | None = None) -> Question:
         return ask(variables, call, kernel=self._has_kernel)
 
+    async def _asked(self, question: Question, seconds: float) -> Execution:
+        """Ask. :raises _Stop: it says that a question is no Python, and wants another sandbox for that."""
+        try:
+            return await self._sandbox.run(question.code, timeout=seconds)
+        except NotPlainError as error:
+            raise _Stop("silent", f"it left a kernel that does not answer: {error}") from error
+
     async def _answer(self, question: Question, *, called: bool) -> Answer:
         """Ask. :raises _Stop: there is no answer that is one."""
-        execution = await self._sandbox.run(question.code, timeout=ANSWER_SECONDS)
+        execution = await self._asked(question, ANSWER_SECONDS)
         if not execution.ok or execution.truncated:
             cause = execution.truncated or _why(execution)
             raise _Stop(_ending_of(execution), f"it left a kernel that does not answer: {cause}")
@@ -221,7 +228,7 @@ class _Examination:
 
     async def _called(self, question: Question, seconds: float | None) -> Called:
         """Call a function, and return what came of it; no answer is an answer, too."""
-        execution = await self._sandbox.run(question.code, timeout=seconds or ANSWER_SECONDS)
+        execution = await self._asked(question, seconds or ANSWER_SECONDS)
         if not execution.ok:
             return Called(end="unanswered", said=_said(execution))
         try:

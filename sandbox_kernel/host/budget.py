@@ -69,12 +69,14 @@ class Budget(Struct):
         """Whether nothing passes any more until the next account."""
         return bool(self._closed)
 
-    def charge(self, size: int) -> bool:
+    def charge(self, size: int, overhead: int = OVERHEAD) -> bool:
         """Return whether a message of that size may pass, and book it.
 
         Once over a limit the account stays closed: a cell's output has one end, not holes.
+
+        :param overhead: what it costs beside its own bytes; nothing, where these alone are kept.
         """
-        cost = size + OVERHEAD
+        cost = size + overhead
         self._closed = self._closed or self._over(cost)
         if self._closed:
             self.drop(cost)

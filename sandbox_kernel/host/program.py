@@ -2,17 +2,17 @@
 
 The wall, the limits, the deadlines, the audit and the end are those of any sandbox; no client connects,
 and nobody inside speaks Jupyter's messages. What comes out is as hostile as ever: bytes of two streams,
-charged to the budget of a cell, and lines of JSON (see guest/program), each of bounded length.
+charged to the budget of a cell, and lines of JSON (see guest/program), of which a piece has so many bytes.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from itertools import count
 from marshal import dumps
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct, field
+from msgspec.json import Decoder
 
 from sandbox_kernel.host.deaths import Death
 from sandbox_kernel.host.engines.base import SandboxProcess
@@ -27,8 +27,8 @@ from sandbox_kernel.wire import Channel, Message, Oversized, Start
 
 SIGINT: Final = 2
 
-MAX_LINE: Final = 4 << 20
-"""Bytes of one answer: a mebibyte of JSON, quoted, has two."""
+MAX_ANSWER: Final = 4 << 20
+"""Bytes of all lines that a piece answers with: a mebibyte of JSON, quoted, has two."""
 
 MAX_SHOWN: Final = 100
 """Texts that one piece may show: it is asked for one."""
@@ -51,11 +51,26 @@ class Ran(Struct, frozen=True):
     error: tuple[str, str] | None
     """The name and the text of what it has raised."""
     compiled: bool = True
-    """Whether it was run at all: False where it is no plain Python."""
+    """Whether it was run at all: False where it is no plain Python. Of the first piece this is known; of a
+    later one it is what those before it have a process say."""
     loss: str | None = None
     """What its output lacks, and for which limit."""
     deadline: str | None = None
     """The sentence on the deadline at which it was interrupted."""
+
+
+class _Said(Struct):
+    """One line: what else it holds is passed over, and takes no memory."""
+
+    shown: str | None = None
+    begun: bool = False
+    ended: Literal["ok", "error"] | None = None
+    name: str = ""
+    text: str = ""
+    compiled: bool = True
+
+
+_read_line: Final = Decoder(_Said).decode
 
 
 class _Piece(Struct):
@@ -65,6 +80,10 @@ class _Piece(Struct):
     future: "Future[Ran | None]"
     streams: dict[bytes, bytearray] = field(default_factory=lambda: {_OUT: bytearray(), _ERR: bytearray()})
     shown: list[str] = field(default_factory=list)
+    texts: int = 0
+    """How many it has shown, those included for which there was no room."""
+    begun: bool = False
+    """Whether it was compiled: what is said from then on may be its own words."""
 
 
 class ProgramGuard(Guard):
@@ -77,6 +96,10 @@ class ProgramGuard(Guard):
         self._hide = masks
         self._piece: _Piece | None = None
         self._line = bytearray()
+        self._answered = 0
+        """Bytes of answers since the last piece ended."""
+        self._greeted = False
+        """Whether the first line is there, which is empty."""
         self._numbers = count(1)
 
     def begin(self, code: str, future: "Future[Ran | None]") -> bool:
@@ -108,7 +131,7 @@ class ProgramGuard(Guard):
             self._refuse("output of no stream")
         elif self._piece is None:
             self._early(data)
-        elif self.budget.charge(len(data)):
+        elif self.budget.charge(len(data), overhead=0):  # only the bytes are kept, however they come
             self._piece.streams[stream] += data
         return iter(())
 
@@ -117,46 +140,54 @@ class ProgramGuard(Guard):
             self.on_early(data.decode(errors="replace"))
 
     def _hear(self, data: bytes) -> None:
+        self._answered += len(data)
+        if self._answered > MAX_ANSWER:
+            raise ViolationError(f"Killed: it gave an answer of more than {format_size(MAX_ANSWER)}.")
         self._line += data
         if b"\n" not in data:  # to look at all of it each time would let single bytes take forever
-            if len(self._line) > MAX_LINE:
-                raise ViolationError(f"Killed: it gave an answer of more than {format_size(MAX_LINE)}.")
             return
-        *lines, self._line = self._line.split(b"\n")
-        for line in filter(None, lines):
-            self._read(bytes(line))
+        begin = 0
+        while (end := self._line.find(b"\n", begin)) >= 0:  # one by one: a mebibyte may be a million lines
+            line, begin = bytes(self._line[begin:end]), end + 1
+            if line or self._greeted:
+                self._read(line)
+            self._greeted = True
+        del self._line[:begin]
 
     def _read(self, line: bytes) -> None:
         try:
-            said = json.loads(line) if len(line) <= MAX_LINE else None
+            said = _read_line(line)
         except (ValueError, RecursionError):
-            said = None
-        match said:
-            case {"shown": str(text)}:
-                self._show(text)
-            case {"ended": "ok"}:
-                self._ended(None, compiled=True)
-            case {"ended": "error", "name": str(name), "text": str(text), "compiled": bool(compiled)}:
-                self._ended((_plain(name)[:MAX_NAME], _plain(text)[:MAX_TEXT]), compiled=compiled)
-            case _:
-                self._refuse("an answer that is none")
+            said = _Said()
+        if said.ended is not None:
+            error = (said.name[:MAX_NAME], said.text[:MAX_TEXT]) if said.ended == "error" else None
+            self._ended(error, compiled=said.compiled)
+        elif said.shown is not None:
+            self._show(said.shown)
+        elif said.begun and self._piece and not self._piece.begun:
+            self._piece.begun = True
+        else:
+            self._refuse("an answer that is none")
 
     def _show(self, text: str) -> None:
         piece = self._piece
-        if piece is None or len(piece.shown) == MAX_SHOWN:
+        if piece is None or piece.texts == MAX_SHOWN:
             self._refuse("a text that nobody has asked for")
-        elif self.budget.charge(len(text)):
-            piece.shown.append(self._hide.text(_plain(text)))
+            return
+        piece.texts += 1
+        if self.budget.charge(len(text)):
+            piece.shown.append(self._hide.text(text))
 
     def _ended(self, error: tuple[str, str] | None, *, compiled: bool) -> None:
         piece, self._piece = self._piece, None
         if piece is None:
             self._refuse("the end of nothing")
             return
+        self._answered = 0
         stdout, stderr = (self._hide.text(said.decode(errors="replace")) for said in piece.streams.values())
         named = (self._hide.text(error[0]), self._hide.text(error[1])) if error else None
         ran = Ran(
-            stdout, stderr, tuple(piece.shown), named, compiled=compiled,
+            stdout, stderr, tuple(piece.shown), named, compiled=compiled or piece.begun,
             loss=self.budget.loss() if self.budget.dropped else None, deadline=piece.request.deadline,
         )  # fmt: skip
         self._endings.answered(piece.request, "error" if error else "ok")
@@ -171,13 +202,14 @@ class ProgramSandbox(Sandbox):
     """One launch of one program. Its `front` is where it is known (`ps`, `stop`), and nobody connects."""
 
     def run(self, name: str, code: str) -> "Future[Ran | None]":
-        """Run a piece of code, after those before it; the future has what it came to, from any thread.
+        """Run a piece of code, once the one before it has ended; the future has what it came to.
 
         :param name: what tracebacks call it.
 
-        It is None where there was no end to it: see `ended`.
+        It is None where there was no end to it: see `ended`. It cannot be cancelled.
         """
         future: Future[Ran | None] = Future()
+        future.set_running_or_notify_cancel()  # or it might be, just before it is set in our thread
         self._commands.put(lambda: self._ask(name, code, future))
         self.ended.add_done_callback(lambda _: None if future.done() else future.set_result(None))
         return future
@@ -207,8 +239,3 @@ class ProgramSandbox(Sandbox):
 
     def _tell_clients(self, tunnel: Tunnel, guard: Guard, death: Death) -> None:
         """Leave it to `ended`: there are none."""
-
-
-def _plain(text: str) -> str:
-    """Return a text without halves of pairs of surrogates, which no file and no terminal can take."""
-    return text.encode("utf-8", "replace").decode()

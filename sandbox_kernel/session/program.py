@@ -64,13 +64,20 @@ class Program:
     async def run(self, code: str, *, timeout: float | None = None) -> Execution:  # noqa: ASYNC109 -- the code's
         """Run code, and return what became of it.
 
+        Cancelled, it ends the process: what is run next must not be answered for by what runs still.
+
         :param timeout: seconds after which it is interrupted; if that does not help, all is ended.
-        :raises NotPlainError: it cannot be compiled.
+        :raises NotPlainError: it cannot be compiled. Only of the first piece this is sure; later ones may be
+            answered for by those before them.
         """
         if self._ended is not None:
             return Execution(outcome=self._ended.outcome, cause=f"{self._ended.sentence} {EARLIER}")
         began = monotonic()
-        ran, overdue = await self._ran(code, timeout)
+        try:
+            ran, overdue = await self._ran(code, timeout)
+        except asyncio.CancelledError:
+            self._program.kill()
+            raise
         if ran is None:
             self._ended = await self._death(overdue)
             ending = self._ended

@@ -15,6 +15,7 @@ from sandbox_kernel.session import AsyncSandbox
 from sandbox_kernel.session.program import Program
 
 STRICT = Policy.from_settings({"profile": "strict", "engine": "bubblewrap", "cell_timeout": 20})
+NO_PYTHON = '{"ended": "error", "name": "SyntaxError", "text": "", "compiled": false}'
 OUTPUT = "{kind: output, equals: '3'}"
 
 
@@ -93,6 +94,20 @@ def test_what_is_no_plain_python_gets_a_kernel(
     """In a fresh sandbox, after nothing of it was run in the first."""
     assert graded(tmp_path, source).passed
     assert used == by
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os; os.write(4, b'" + NO_PYTHON + "\\n'); os._exit(0)",
+        "print(3)\nimport _sandbox_runner as r\ndef refuse(*a, **k): raise SyntaxError\nr.compile = refuse",
+    ],
+    ids=["while it runs", "when it is asked"],
+)
+def test_who_was_run_is_not_run_once_more(tmp_path: Path, used: list[str], source: str) -> None:
+    """It may say that it was not run, or cannot be asked: it has had its turn."""
+    assert not graded(tmp_path, source).passed
+    assert used == ["program"]
 
 
 @pytest.mark.parametrize(

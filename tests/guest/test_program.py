@@ -27,6 +27,8 @@ class Runner:
         requests, self._requests = os.pipe()
         answers, theirs = os.pipe()
         self._answers = os.fdopen(answers)
+        self.begun = 0
+        """How often it has said that code begins."""
 
         def streams() -> None:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -49,8 +51,10 @@ class Runner:
         os.write(self._requests, len(data).to_bytes(4, "little") + data)
 
     def answer(self) -> Any:
-        """Return the next line."""
-        return json.loads(self._answers.readline())
+        """Return the next line that is about what the code did."""
+        while (answer := json.loads(self._answers.readline())) == {"begun": True}:
+            self.begun += 1
+        return answer
 
     def run(self, code: str) -> list[Any]:
         """Return all answers to a piece."""
@@ -97,7 +101,7 @@ def test_pieces_share_one_namespace(running: Runner) -> None:
         ("class E(Exception):\n def __str__(self): 1/0\nraise E", "E", ""),
         ("class S(str): pass\nclass E(Exception):\n def __str__(self): return S('x')\nraise E", "E", "x"),
         ("raise ValueError('x' * 20000)", "ValueError", "x" * runner.MOST),
-        ("raise ValueError('\\ud800\"')", "ValueError", '\ud800"'),
+        ("raise ValueError('\\ud800\"')", "ValueError", '?"'),
     ],
 )
 def test_errors_are_told(running: Runner, code: str, name: str, text: str) -> None:
@@ -112,6 +116,22 @@ def test_what_is_no_python_is_not_run(running: Runner, code: str) -> None:
     (told,) = running.run(f"print('ran')\n{code}")
     assert told["compiled"] is False
     assert running.close()[0] == ""
+
+
+def test_the_first_piece_that_is_run_is_told_before_it_runs(running: Runner) -> None:
+    """From then on, all that is said may be the code's."""
+    for code, begun in (("x = (", 0), ("import os; os.write(4, b'{}\\n')", 1), ("pass", 1)):
+        running.ask(code)
+        running.answer()
+        assert running.begun == begun
+
+
+def test_who_does_not_look_for_its_file_has_none(running: Runner) -> None:
+    """Processes that are started anew would look for it, and not find it."""
+    code = "p = m.get_context('spawn').Process(target=print, args=('in',)); p.start(); p.join()"
+    assert running.run(f"import multiprocessing as m\n{code}") == OK
+    assert running.run("print(__file__)") == OK
+    assert running.close() == ("in\nsubmission.py\n", "")
 
 
 def test_output_is_there_before_its_end_is_told(running: Runner) -> None:

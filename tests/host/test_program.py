@@ -1,12 +1,13 @@
 """The guard's rules for a process that is no kernel, without such a process."""
 
 import json
+import tracemalloc
 from concurrent.futures import Future
 
 import pytest
 
 from sandbox_kernel.host.guard import MAX_REFUSED, ViolationError
-from sandbox_kernel.host.program import MAX_LINE, MAX_NAME, MAX_SHOWN, MAX_TEXT, ProgramGuard, Ran
+from sandbox_kernel.host.program import MAX_ANSWER, MAX_NAME, MAX_SHOWN, MAX_TEXT, ProgramGuard, Ran
 from sandbox_kernel.host.secrets import Masks
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel, Message, Oversized
@@ -82,10 +83,19 @@ def test_output_ends_at_its_budget(talk: Talk) -> None:
     talk.say({"shown": "z" * 20_000}, OK)
     ran = future.result(0)
     assert ran is not None
-    assert len(ran.stdout) == 30_000
+    assert len(ran.stdout) == OUTPUT
     assert ran.shown == ()
     assert ran.loss is not None
     assert "'output'" in ran.loss
+
+
+def test_many_lines_are_as_much_as_their_bytes(talk: Talk) -> None:
+    """A process that prints line by line may say as much as one that prints all at once."""
+    future = talk.ask()
+    for _ in range(OUTPUT // 4):
+        talk.write(1, b"x\n")
+    talk.say(OK)
+    assert future.result(0) == Ran("x\n" * (OUTPUT // 4), "", (), None)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +107,9 @@ def test_output_ends_at_its_budget(talk: Talk) -> None:
         b"[]",
         b'{"ended": "well"}',
         b'{"shown": 5}',
+        b'{"shown": "\\ud800"}',
+        b'{"x": ' + b"[" * 100_000,
+        b'{"begun": false}',
         b'{"ended": "error", "name": 1, "text": "", "compiled": true}',
         b'{"ended": "error", "name": "", "text": "", "compiled": 1}',
     ],
@@ -141,34 +154,80 @@ def test_a_piece_shows_so_many_texts() -> None:
     assert talk.guard.refused == 5
 
 
+def test_texts_for_which_there_is_no_room_count_as_well(talk: Talk) -> None:
+    """To read them takes as long."""
+    talk.ask()
+    talk.say({"shown": "x" * OUTPUT}, *[{"shown": "x"}] * (MAX_SHOWN + 4))
+    assert talk.guard.refused == 5
+
+
+def test_empty_lines_are_no_answers(talk: Talk) -> None:
+    """The first is: it says that the process is there. A flood of them would take a processor."""
+    talk.ask()
+    talk.write(4, b"\n")
+    assert talk.guard.refused == 0
+    with pytest.raises(ViolationError, match="break the rules"):
+        talk.write(4, b"\n" * (MAX_REFUSED + 1))
+
+
+def test_what_nobody_asked_for_takes_no_memory(talk: Talk) -> None:
+    """A line may be a million objects, each of which would take twenty times its bytes."""
+    talk.ask()
+    line = b'{"x": [' + b"{}," * (MAX_ANSWER // 3 - 10) + b"1]}\n"
+    tracemalloc.start()
+    try:
+        talk.write(4, line)
+        assert tracemalloc.get_traced_memory()[1] < 4 * MAX_ANSWER
+    finally:
+        tracemalloc.stop()
+    assert talk.guard.refused == 1
+
+
+def test_what_has_begun_was_compiled(talk: Talk) -> None:
+    """It cannot say otherwise later, to be run once more by a kernel."""
+    for begun in (False, True):
+        future = talk.ask()
+        talk.say(*[{"begun": True}] * begun, {**error(), "compiled": False})
+        ran = future.result(0)
+        assert ran is not None
+        assert ran.compiled is begun
+    talk.ask()
+    talk.say({"begun": True}, {"begun": True})
+    assert talk.guard.refused == 1
+
+
 def test_an_answer_without_an_end_ends_it(talk: Talk) -> None:
     """It is not collected for ever."""
     talk.ask()
     with pytest.raises(ViolationError, match="an answer of more than 4 MiB"):
-        for _ in range(MAX_LINE // (1 << 16) + 2):
+        for _ in range(MAX_ANSWER // (1 << 16) + 2):
             talk.write(4, b"x" * (1 << 16))
 
 
-def test_a_long_line_is_no_answer(talk: Talk) -> None:
-    """Nor is it read where its end comes with it."""
-    future = talk.ask()
-    talk.write(4, b'{"shown": "' + b"x" * MAX_LINE + b'"}\n')
-    assert talk.guard.refused == 1
-    talk.say(OK)
-    assert future.result(0) == Ran("", "", (), None)
+def test_a_piece_has_so_many_bytes_of_answers(talk: Talk) -> None:
+    """However many lines they are: to read gigabytes takes a processor. The next piece has as many."""
+    line = b'{"x": "' + b"x" * (MAX_ANSWER // 2) + b'"}\n'
+    for _ in range(3):
+        future = talk.ask()
+        talk.write(4, line)
+        talk.say(OK)
+        assert future.result(0) == Ran("", "", (), None)
+    talk.ask()
+    talk.write(4, line)
+    with pytest.raises(ViolationError, match="an answer of more than 4 MiB"):
+        talk.write(4, line)
 
 
 def test_texts_are_such_as_can_be_kept(talk: Talk) -> None:
-    """Names and texts of errors are cut, and halves of pairs of surrogates replaced."""
+    """Names and texts of errors are cut."""
     future = talk.ask()
     talk.write(
         4,
-        b'{"ended": "error", "name": "%s", "text": "\\ud800%s", "compiled": false}\n'
-        % (b"n" * 999, b"t" * 99_999),
+        b'{"ended": "error", "name": "%s", "text": "%s", "compiled": false}\n' % (b"n" * 999, b"t" * 99_999),
     )
     ran = future.result(0)
     assert ran is not None
-    assert ran.error == ("n" * MAX_NAME, "?" + "t" * (MAX_TEXT - 1))
+    assert ran.error == ("n" * MAX_NAME, "t" * MAX_TEXT)
     assert not ran.compiled
 
 

@@ -152,6 +152,19 @@ def test_output_is_cut() -> None:
     tried(act)
 
 
+def test_nobody_gets_the_answer_to_a_cancelled_call() -> None:
+    """What has been asked and is not waited for is ended with its process."""
+
+    async def act(program: Program) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await program.run("import time\ntime.sleep(1)\nprint('first')")
+        later = await program.run("print('second')")
+        assert (later.outcome, later.stdout) == (Outcome.CANCELLED, "")
+
+    tried(act)
+
+
 def test_a_cancelled_call_leaves_nothing(no_leftovers: object) -> None:
     """Nor does one that is cancelled as it starts."""
 

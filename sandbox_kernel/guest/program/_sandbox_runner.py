@@ -1,8 +1,8 @@
 """Runs code in one namespace, piece after piece: `python -c 'import _sandbox_runner…'`, inside.
 
 REQUESTS has, for each piece, four bytes of its length and then a marshalled pair: the name of its file and
-the code. ANSWERS gets lines of JSON: an empty one at the beginning, {"shown": TEXT} for what the piece has
-shown with `show`, and at its end one of
+the code. ANSWERS gets lines of JSON: an empty one at the beginning, {"begun": true} just before the first
+piece runs that can be compiled, {"shown": TEXT} for what a piece has shown with `show`, and at its end one of
 
     {"ended": "ok"}
     {"ended": "error", "name": …, "text": …, "compiled": true or false}
@@ -54,12 +54,12 @@ class Source:
 
 
 def quoted(text: str) -> str:
-    """Return a text as JSON has it."""
+    """Return a text as JSON has it, without halves of pairs of surrogates, which are no text elsewhere."""
     try:
         from _json import encode_basestring_ascii as quote  # noqa: PLC0415 - without the rest of `json`
     except ImportError:
         from json import dumps as quote  # noqa: PLC0415
-    return str(quote(text))
+    return str(quote(text.encode("utf-8", "replace").decode()))
 
 
 def say(line: str) -> None:
@@ -129,14 +129,19 @@ def told(error: BaseException, *, compiled: bool) -> str:
 
 def serve(names: dict[str, Any], source: Source) -> None:
     """Run what is asked for until there is no more."""
-    own = os.getpid()
+    own, begun = os.getpid(), False
     while True:
         name, source.text = request()
+        if "__file__" in source.text:  # not otherwise: who finds it looks for a file of that name
+            names.setdefault("__file__", PROGRAM)
         try:
             code = compile(source.text, name, "exec", dont_inherit=True)
         except BaseException as error:  # noqa: BLE001 - SyntaxError, but also what a parser's depth leads to
             say(told(error, compiled=False))
             continue
+        if not begun:  # from here on, the code may say what it likes
+            begun = True
+            say('{"begun": true}')
         raised = run(code, names)
         flush()
         if os.getpid() != own:  # a fork that has not ended itself: the other one answers
@@ -154,6 +159,6 @@ def main() -> None:
     module, source = type(sys)("__main__"), Source()
     sys.modules["__main__"], sys.argv = module, [PROGRAM]
     names = module.__dict__
-    names.update(__file__=PROGRAM, __builtins__=sys.modules["builtins"], __loader__=source)
+    names.update(__builtins__=sys.modules["builtins"], __loader__=source)
     say("")
     serve(names, source)
