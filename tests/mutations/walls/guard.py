@@ -321,7 +321,7 @@ BUDGETS = (
         "budget-overhead",
         "A million empty messages are not free.",
         BUDGET,
-        "cost = size + OVERHEAD",
+        "cost = size + overhead",
         "cost = size",
         _accounts("test_an_empty_message_is_not_free"),
     ),
