@@ -191,6 +191,55 @@ def test_an_interrupt_is_shown_where_it_struck(host):
     assert "error" in published
 
 
+def test_an_interrupted_value_is_not_held_against_the_next_cell(host):
+    """One that shows a traceback and goes on has not failed."""
+    interrupting = "class Value:\n    def __repr__(self): signal.raise_signal(signal.SIGINT)"
+    reply = host.reply(host.ask("execute_request", cell(f"import signal\n{interrupting}\nValue()")))
+    assert reply["ename"] == "KeyboardInterrupt"
+    shown = "try: 1 / 0\nexcept ZeroDivisionError: get_ipython().showtraceback()"
+    reply, published = conversation(host, host.ask("execute_request", cell(shown)))
+    assert "error" in published
+    assert reply["status"] == "ok"
+
+
+FORKING = """
+import logging, os, signal, sys, threading
+
+def trace(frame, event, _):
+    global struck
+    if frame.f_code is getattr(getattr(logging, "_releaseLock", None), "__code__", None):
+        struck = True
+        sys.settrace(None)
+        signal.raise_signal(signal.SIGINT)
+
+struck = False
+sys.settrace(trace)
+if not os.fork():
+    os._exit(0)
+sys.settrace(None)
+struck or signal.raise_signal(signal.SIGINT)  # a Python in which nothing can be struck
+while True:
+    pass
+"""
+LOGGING = """
+thread = threading.Thread(target=logging.getLogger, args=("new",), daemon=True)
+thread.start()
+thread.join(20)
+print(thread.is_alive())
+"""
+
+
+def test_an_interrupted_fork(host):
+    """Python ignores what is raised on the way; here it raises after, and leaves no lock taken."""
+    request = host.ask("execute_request", cell(FORKING))
+    try:
+        assert host.reply(request)["ename"] == "KeyboardInterrupt"
+    except TimeoutError:
+        host.tell(Signal(signal.SIGINT))  # the next test has the kernel, too
+        raise
+    assert host.run(LOGGING) == "False\n"
+
+
 def test_an_interrupted_question(host):
     """Whoever is asked need not answer."""
     request = host.execute("input()", allow_stdin=True)

@@ -10,17 +10,17 @@ from sandbox_kernel.wire import Channel, KernelExit, Log, Message, Ready, Signal
 from tests.guest.driver import eventually
 
 BUSY = {
-    "a sleep": "time.sleep(100)",
-    "a loop": "while True: pass",
-    "a shell command": "get_ipython().system('sleep 100')",
-    "a subprocess": "subprocess.run(['sleep', '100'])",
+    "a sleep": "print('busy', flush=True)\ntime.sleep(100)",
+    "a loop": "print('busy', flush=True)\nwhile True: pass",
+    "a shell command": "get_ipython().system('echo busy; sleep 100')",
+    "a subprocess": "print('busy', flush=True)\nsubprocess.run(['sleep', '100'])",
 }
 
 
 @pytest.mark.parametrize("name", BUSY)
 def test_a_busy_cell_is_interrupted(host, name):
     """Whatever it waits for, the cell ends with KeyboardInterrupt (or the command's end), soon."""
-    code = f"import subprocess, time\nprint('busy', flush=True)\n{BUSY[name]}"
+    code = f"import subprocess, time\n{BUSY[name]}"
     request, _ = host.print_of(code)
     interrupted = time.monotonic()
     host.tell(Signal(signal.SIGINT))

@@ -16,11 +16,14 @@ Code inside can undo it; the guard outside does not rest on it.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import os
 import signal
+import sys
 import threading
 from contextlib import contextmanager
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from ipykernel.ipkernel import IPythonKernel
@@ -117,9 +120,20 @@ def answering(execute: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             self.log.exception("A cell was not executed in order.")
             reply = failed(self, error, count)
+        if reply.get("ename") == "KeyboardInterrupt" and is_main_thread():
+            forget_result(self.shell)
         return reply
 
     return execute_and_answer
+
+
+def forget_result(shell: Any) -> None:
+    """Forget a value that was interrupted while it was shown.
+
+    ipykernel would take each traceback that is shown before the next value for a failure to show this one,
+    and have a cell fail with the error "NoneType": one that runs a script, or times a line, and goes on.
+    """
+    shell.displayhook.msg = None
 
 
 def failed(kernel: IPythonKernel, error: BaseException, count: int | None) -> dict[str, Any]:
@@ -177,6 +191,41 @@ def cancelling_at_once(cancel_on_sigint: Callable[..., Any]) -> Callable[..., An
     return cancel
 
 
+def hold_while_forking() -> None:
+    """Have an interrupt that comes while code forks, as `!command` does, raise just after.
+
+    Python calls functions of its libraries before and after a fork, and ignores what they raise: the
+    interrupt was lost, and perhaps the release of a lock, for which other threads that log waited ever after.
+    """
+    if sys.version_info < (3, 10):  # as in some image; there `interrupt_main` takes no number
+        return
+    held: list[int] = []
+
+    def keep(number: int, _frame: object) -> None:
+        held[:] = [number]
+
+    def begin() -> None:
+        try:
+            held.clear()
+            if is_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                signal.signal(signal.SIGINT, keep)
+        except KeyboardInterrupt:
+            keep(signal.SIGINT, None)
+
+    def end() -> None:
+        try:
+            if is_main_thread() and signal.getsignal(signal.SIGINT) is keep:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+        except KeyboardInterrupt:
+            keep(signal.SIGINT, None)
+
+    # Registered after the libraries': `begin` is called before theirs, `end` after.
+    os.register_at_fork(before=begin, after_in_parent=end, after_in_child=end)
+    # A function in Python would have it raised right there. This is none: `max` calls `interrupt_main` for
+    # the one that is held, if one is.
+    os.register_at_fork(after_in_parent=partial(max, held, key=_thread.interrupt_main, default=None))
+
+
 def change(owner: type, how: Callable[..., Any], *names: str) -> None:
     """Change methods of a class."""
     for name in names:
@@ -189,3 +238,4 @@ change(IPythonKernel, answering, "do_execute")
 change(IPythonKernel, cancelling_at_once, "_cancel_on_sigint")
 change(IPythonKernel, answering_at_once, "do_complete", "do_inspect", "do_history", "do_is_complete")
 change(ZMQInteractiveShell, exposed, "run_cell", "transform_cell", "user_expressions")
+hold_while_forking()
