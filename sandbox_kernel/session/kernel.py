@@ -96,7 +96,10 @@ class SandboxedManager(AsyncKernelManager):
 
     async def end(self) -> None:
         """Kill it, and return when nothing of it is left. Idempotent."""
-        if self.provisioner is not None:
+        if self.provisioner is None:
+            return
+        try:
             await self.provisioner.kill()
             await self.provisioner.wait()
+        finally:  # a cancelled end is an end nevertheless
             await self.cleanup_resources()

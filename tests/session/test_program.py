@@ -180,6 +180,24 @@ def test_a_cancelled_call_leaves_nothing(no_leftovers: object) -> None:
     asyncio.run(main())
 
 
+def test_a_cancelled_end_is_an_end(no_leftovers: object) -> None:
+    """Wherever it is cancelled: nothing runs on, and no directory is left."""
+
+    async def main() -> None:
+        for steps in range(4):
+            program = await Program(policy()).__aenter__()
+            ending = asyncio.create_task(program.__aexit__(None, None, None))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            ending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await ending
+            if not steps:  # it had not begun
+                await program.__aexit__(None, None, None)
+
+    asyncio.run(main())
+
+
 def test_what_cannot_start_says_why() -> None:
     """As for any sandbox."""
     with pytest.raises(SandboxError, match="Docker does not answer"):

@@ -87,6 +87,14 @@ MUTATIONS = (
         within("session/test_program.py", "test_nobody_gets_the_answer_to_a_cancelled_call"),
     ),
     Mutation(
+        "program-cancelled-end",
+        "An end that is cancelled leaves no directory behind.",
+        "sandbox_kernel/session/kernel.py",
+        "        finally:  # a cancelled end is an end nevertheless\n",
+        "        except ZeroDivisionError:\n",
+        within("session/test_program.py", "test_a_cancelled_end_is_an_end"),
+    ),
+    Mutation(
         "program-answers-are-asked-for",
         "Answers that nobody asked for are counted, and at last too many.",
         PROGRAM,
