@@ -192,10 +192,11 @@ def test_an_interrupt_is_shown_where_it_struck(host):
 
 
 def test_an_interrupted_value_is_not_held_against_the_next_cell(host):
-    """One that shows a traceback and goes on has not failed."""
+    """One that awaits something, or shows a traceback and goes on, has not failed."""
     interrupting = "class Value:\n    def __repr__(self): signal.raise_signal(signal.SIGINT)"
     reply = host.reply(host.ask("execute_request", cell(f"import signal\n{interrupting}\nValue()")))
     assert reply["ename"] == "KeyboardInterrupt"
+    host.run("import asyncio\nawait asyncio.sleep(0)")
     shown = "try: 1 / 0\nexcept ZeroDivisionError: get_ipython().showtraceback()"
     reply, published = conversation(host, host.ask("execute_request", cell(shown)))
     assert "error" in published

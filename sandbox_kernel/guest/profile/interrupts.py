@@ -111,6 +111,8 @@ def answering(execute: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(execute)
     async def execute_and_answer(self: IPythonKernel, *arguments: Any, **options: Any) -> dict[str, Any]:
         count = self.execution_count
+        shell: Any = self.shell
+        shell._last_traceback_during_displayhook = False  # noqa: SLF001 - as `run_cell`, where an `await` never goes
         try:
             reply: dict[str, Any] = await execute(self, *arguments, **options)
             if _HELD and is_main_thread() and reply.get("status") == "ok":
@@ -121,7 +123,7 @@ def answering(execute: Callable[..., Any]) -> Callable[..., Any]:
             self.log.exception("A cell was not executed in order.")
             reply = failed(self, error, count)
         if reply.get("ename") == "KeyboardInterrupt" and is_main_thread():
-            forget_result(self.shell)
+            forget_result(shell)
         return reply
 
     return execute_and_answer

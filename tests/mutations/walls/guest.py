@@ -358,7 +358,7 @@ ANSWERS = (
         "answers-half-a-value",
         "Nor does what it leaves of an interrupted value have a later cell fail.",
         PROFILE,
-        "            forget_result(self.shell)\n",
+        "            forget_result(shell)\n",
         "            pass\n",
         _answers("test_an_interrupted_value_is_not_held_against_the_next_cell"),
     ),
