@@ -67,6 +67,10 @@ KERNELS_OWN: Final = (
 """Words of which a script that has one is run by a kernel: it may mean what IPython gives it, or draw
 figures that a kernel shows. In small letters. One that is there by chance costs time, and nothing else."""
 
+THREADS: Final = "thread"
+"""The same for a script whose functions are called: what threads print meanwhile, only a kernel tells from
+what the function prints."""
+
 _IN_A_CELL: Final = re.compile(r"\(\d+\.py, (line \d+)\)$")
 """Where an error of syntax is, with the name that a kernel gives to a piece of code."""
 
@@ -154,7 +158,8 @@ def is_plain(submission: Submission, suite: Suite, policy: Policy) -> bool:
     if any(check.condition.needs_kernel for check in suite.checks):
         return False
     source = submission.pieces[0].source.lower()
-    return not any(word in source for word in KERNELS_OWN)
+    calls = any(check.condition.call is not None for check in suite.checks)
+    return not any(word in source for word in (*KERNELS_OWN, *[THREADS] * calls))
 
 
 class _Examination:

@@ -72,14 +72,14 @@ class Program:
         """
         if self._ended is not None:
             return Execution(outcome=self._ended.outcome, cause=f"{self._ended.sentence} {EARLIER}")
-        began = monotonic()
+        began, before = monotonic(), len(self._program.notices)
         try:
             ran, overdue = await self._ran(code, timeout)
         except asyncio.CancelledError:
             self._program.kill()
             raise
         if ran is None:
-            self._ended = await self._death(overdue)
+            self._ended = await self._death(overdue, before)
             ending = self._ended
         elif not ran.compiled:
             raise NotPlainError(": ".join(filter(None, ran.error or ())))
@@ -100,9 +100,12 @@ class Program:
         self._program.kill()
         return await future, overdue
 
-    async def _death(self, overdue: Ending | None) -> Ending:
+    async def _death(self, overdue: Ending | None, before: int) -> Ending:
+        """Return why it is gone: for its deadline, where it has not outlived being interrupted for that."""
         death = await asyncio.wrap_future(self._program.ended)
-        return overdue or Ending.from_kind(death.kind, death.sentence)
+        passed = [notice for notice in self._program.notices[before:] if notice.kind == "deadline"]
+        cause = passed[0] if passed else death
+        return overdue or Ending.from_kind(cause.kind, cause.sentence)
 
 
 async def _done(future: "asyncio.Future[Any]", seconds: float | None) -> bool:

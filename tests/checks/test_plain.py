@@ -40,6 +40,9 @@ def script(source: str) -> Submission:
         ("3", ("{kind: output, equals: '3', stream: results}",), False),
         ("3", (OUTPUT, "{kind: output, equals: '3', stream: all}"), False),
         ("print(3)", ("{kind: output, equals: '3', stream: stderr}",), True),
+        ("import threading", (), True),
+        ("import threading", ("{kind: function_call, function: f, prints: '3'}",), False),
+        ("def f(): print(3)", ("{kind: function_call, function: f, prints: '3'}",), True),
     ],
 )
 def test_who_needs_a_kernel(source: str, checks: tuple[str, ...], *, plain: bool) -> None:

@@ -139,6 +139,17 @@ def test_deadlines() -> None:
         programs.GRACE = grace  # type: ignore[misc]
 
 
+def test_who_does_not_outlive_an_interrupt_has_met_its_deadline() -> None:
+    """It did not die by itself."""
+
+    async def act(program: Program) -> None:
+        ended = await program.run("import os\nos.execv('/bin/sleep', ['sleep', '60'])")
+        assert ended.outcome is Outcome.TIMEOUT
+        assert "'cell_timeout'" in ended.cause
+
+    tried(act, cell_timeout=1)
+
+
 def test_output_is_cut() -> None:
     """At the policy's budget, and the cut is told."""
 

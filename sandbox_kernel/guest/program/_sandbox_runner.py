@@ -43,13 +43,13 @@ FLUSHED = ("stdout", "stderr", "__stdout__", "__stderr__")
 
 
 class Source:
-    """What `inspect` and tracebacks ask for the text of code that is in no file."""
+    """What `inspect` and tracebacks ask for the text of the program, the first piece, which is in no file."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def get_source(self, _name: str) -> str:
-        """Return the text of the piece that was run last."""
+        """Return the text."""
         return self.text
 
 
@@ -131,16 +131,16 @@ def serve(names: dict[str, Any], source: Source) -> None:
     """Run what is asked for until there is no more."""
     own, begun = os.getpid(), False
     while True:
-        name, source.text = request()
-        if "__file__" in source.text:  # not otherwise: who finds it looks for a file of that name
+        name, text = request()
+        if "__file__" in text:  # not otherwise: who finds it looks for a file of that name
             names.setdefault("__file__", PROGRAM)
         try:
-            code = compile(source.text, name, "exec", dont_inherit=True)
+            code = compile(text, name, "exec", dont_inherit=True)
         except BaseException as error:  # noqa: BLE001 - SyntaxError, but also what a parser's depth leads to
             say(told(error, compiled=False))
             continue
         if not begun:  # from here on, the code may say what it likes
-            begun = True
+            begun, source.text = True, text
             say('{"begun": true}')
         raised = run(code, names)
         flush()

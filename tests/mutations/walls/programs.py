@@ -95,6 +95,22 @@ MUTATIONS = (
         within("session/test_program.py", "test_a_cancelled_end_is_an_end"),
     ),
     Mutation(
+        "program-threads-are-not-the-function",
+        "What a thread prints does not count as what a function prints that is called meanwhile.",
+        GRADING,
+        "(*KERNELS_OWN, *[THREADS] * calls)",
+        "KERNELS_OWN",
+        within("checks/test_plain.py", "test_who_needs_a_kernel"),
+    ),
+    Mutation(
+        "program-deadlines-that-kill",
+        "A program that does not outlive being interrupted has met its deadline, and not died by itself.",
+        "sandbox_kernel/session/program.py",
+        "cause = passed[0] if passed else death",
+        "cause = death",
+        within("session/test_program.py", "test_who_does_not_outlive_an_interrupt_has_met_its_deadline"),
+    ),
+    Mutation(
         "program-answers-are-asked-for",
         "Answers that nobody asked for are counted, and at last too many.",
         PROGRAM,
