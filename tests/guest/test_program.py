@@ -12,7 +12,12 @@ from typing import Any
 
 import pytest
 
+from sandbox_kernel.guest.life import Lodger
 from sandbox_kernel.guest.program import _sandbox_runner as runner
+from sandbox_kernel.guest.program.service import ProgramService
+from sandbox_kernel.guest.program.start import Program
+from sandbox_kernel.guest.tunnel import Tunnel
+from sandbox_kernel.wire import Channel, Decoder, Message
 
 DIRECTORY = str(Path(runner.__file__).parent)
 STUB = (
@@ -177,3 +182,40 @@ def test_descriptors_are_not_inherited(running: Runner) -> None:
     """Programs that the code starts have no part in it."""
     assert running.run("import os\nos.system('ls /proc/self/fd/3 /proc/self/fd/4 2>/dev/null')") == OK
     assert running.close()[0] == ""
+
+
+@pytest.mark.parametrize("moment", range(1, 7))
+def test_no_answer_overtakes_what_was_printed_before_it(monkeypatch: pytest.MonkeyPatch, moment: int) -> None:
+    """Whenever PID 1 finds the two: here they come just before its first read, its second, and so on."""
+    pipes = {number: os.pipe() for number in (0, 1, 2, 3, 4)}
+    tunnel_in, tunnel_out = os.pipe(), os.pipe()
+    ours = {
+        number: writer if number == runner.REQUESTS else reader for number, (reader, writer) in pipes.items()
+    }
+    for descriptor in ours.values():
+        os.set_blocking(descriptor, False)
+    tunnel = Tunnel(tunnel_in[0], tunnel_out[1])
+    service = ProgramService(tunnel, Lodger(), Program(os.getpid(), ours))
+    reads, read = 0, os.read
+
+    def read_late(descriptor: int, count: int) -> bytes:
+        nonlocal reads
+        reads += 1
+        if reads == moment:
+            for number in (1, 2, runner.ANSWERS):
+                os.write(pipes[number][1], b"%d\n" % number)
+        return read(descriptor, count)
+
+    monkeypatch.setattr(os, "read", read_late)
+    for _ in range(4):
+        service._hear()
+    monkeypatch.undo()
+    tunnel.flush()
+    said = list(Decoder(max_message=1000).receive(memoryview(os.read(tunnel_out[0], 10_000))))
+    streams = [
+        bytes(each.parts[0]) for each in said if isinstance(each, Message) and each.channel is Channel.IOPUB
+    ]
+    assert sorted(streams[:2]) == [b"1", b"2"]
+    assert streams[2:] == [b"4"]
+    for descriptor in {*tunnel_in, *tunnel_out, *(end for pipe in pipes.values() for end in pipe)}:
+        os.close(descriptor)

@@ -37,8 +37,8 @@ BACKLOG_BYTES = 1024 * 1024
 READ_BYTES = 64 * 1024
 """One read: a full pipe."""
 
-LAST_READS = 32
-"""Of each stream of a program that has ended: pipes hold a mebibyte at most, and a survivor may go on."""
+MOST_READS = 32
+"""Of a stream at once: pipes hold a mebibyte at most, and somebody may go on to write."""
 
 
 class ProgramService:
@@ -51,7 +51,6 @@ class ProgramService:
         self._group = Group()
         self._ready = False
         self._asked: list[memoryview] = []
-        # The answers last: what they speak of is before them.
         self._streams = {program.output: b"1", program.error: b"2", program.answers: b"%d" % ANSWERS}
         self._poller = select.poll()
         for descriptor in (tunnel.stdin, *life.wakeups):
@@ -71,10 +70,8 @@ class ProgramService:
         while self._program.exit is None:
             self._turn()
         self._life.kill_all()  # nobody may add to it
-        for descriptor in list(self._streams):
-            for _ in range(LAST_READS):
-                if not self._forward(descriptor):
-                    break
+        while self._hear():
+            pass
         self._count()
         return self._program.exit
 
@@ -139,31 +136,38 @@ class ProgramService:
             rest = self._asked[0][written:]
             self._asked[:1] = [rest] if rest else []
 
-    def _hear(self) -> None:
-        """Take what there is, answers last, and only once all that was printed before them is taken."""
-        for descriptor in list(self._streams):
-            while self._forward(descriptor):
-                if self._tunnel.outbox.pending() >= BACKLOG_BYTES:
-                    return
+    def _hear(self) -> bool:
+        """Take what there is, an answer behind all that was printed before it; return whether there was one.
 
-    def _forward(self, descriptor: int) -> bool:
-        """Queue what one read of a stream brings; return whether there was anything."""
-        try:
-            data = os.read(descriptor, READ_BYTES)
-        except BlockingIOError:
-            return False
-        stream = self._streams[descriptor]
-        if not data:
-            del self._streams[descriptor]
-            self._watch(descriptor, 0)
-            return False
-        if descriptor == self._program.answers:
+        The answer is read first: of what it speaks is in the other pipes by then. Read last, it might be one
+        that came since, and so did what it speaks of.
+        """
+        answer = self._read(self._program.answers)
+        for descriptor in (self._program.output, self._program.error):
+            for _ in range(MOST_READS):
+                if not (said := self._read(descriptor)):
+                    break
+                self._tunnel.send(Channel.IOPUB, [self._streams[descriptor], said])
+        if answer:
             self._count()
             if not self._ready:
                 self._ready = True
                 self._tunnel.tell(Ready())
-        self._tunnel.send(Channel.IOPUB, [stream, data])
-        return True
+            self._tunnel.send(Channel.IOPUB, [b"%d" % ANSWERS, answer])
+        return bool(answer)
+
+    def _read(self, descriptor: int) -> bytes:
+        """Return what one read of a stream brings; nothing, too, once it is closed."""
+        if descriptor not in self._streams:
+            return b""
+        try:
+            data = os.read(descriptor, READ_BYTES)
+        except BlockingIOError:
+            return b""
+        if not data:
+            del self._streams[descriptor]
+            self._watch(descriptor, 0)
+        return data
 
     def _count(self) -> None:
         """Tell what was killed or refused, before the answer that it explains."""

@@ -111,6 +111,14 @@ MUTATIONS = (
         within("session/test_program.py", "test_who_does_not_outlive_an_interrupt_has_met_its_deadline"),
     ),
     Mutation(
+        "program-answers-come-last",
+        "What was printed before an answer is there before it: a right submission does not lose its output.",
+        "sandbox_kernel/guest/program/service.py",
+        "        if answer:\n",
+        "        if answer := answer or self._read(self._program.answers):\n",
+        within("guest/test_program.py", "test_no_answer_overtakes_what_was_printed_before_it"),
+    ),
+    Mutation(
         "program-answers-are-asked-for",
         "Answers that nobody asked for are counted, and at last too many.",
         PROGRAM,
