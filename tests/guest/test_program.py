@@ -168,6 +168,8 @@ def test_forks_do_not_answer(running: Runner) -> None:
     """A child that comes to the end of the code has come to its own."""
     assert running.run("import os\nchild = os.fork()\nif child: os.waitpid(child, 0)") == OK
     assert running.run("print(child > 0)") == OK
+    both = "import os, _sandbox_runner as r\nchild = os.fork()\nr.show('x')\nif child: os.waitpid(child, 0)"
+    assert running.run(both) == [{"shown": "x"}, *OK]
     assert running.close()[0] == "True\n"
 
 

@@ -39,6 +39,9 @@ PROGRAM = "submission.py"
 MOST = 10_000
 """Characters of an error's text."""
 
+OWN = os.getpid()
+"""The process that is asked."""
+
 FLUSHED = ("stdout", "stderr", "__stdout__", "__stderr__")
 
 
@@ -70,8 +73,9 @@ def say(line: str) -> None:
 
 
 def show(text: str) -> None:
-    """Tell a text, apart from all that is printed."""
-    say('{"shown": ' + quoted(text) + "}")
+    """Tell a text, apart from all that is printed; a fork of the code's own tells nothing."""
+    if os.getpid() == OWN:
+        say('{"shown": ' + quoted(text) + "}")
 
 
 def request() -> tuple[str, str]:
@@ -129,7 +133,7 @@ def told(error: BaseException, *, compiled: bool) -> str:
 
 def serve(names: dict[str, Any], source: Source) -> None:
     """Run what is asked for until there is no more."""
-    own, begun = os.getpid(), False
+    begun = False
     while True:
         name, text = request()
         if "__file__" in text:  # not otherwise: who finds it looks for a file of that name
@@ -144,7 +148,7 @@ def serve(names: dict[str, Any], source: Source) -> None:
             say('{"begun": true}')
         raised = run(code, names)
         flush()
-        if os.getpid() != own:  # a fork that has not ended itself: the other one answers
+        if os.getpid() != OWN:  # a fork that has not ended itself: the other one answers
             os._exit(0)
         say('{"ended": "ok"}' if raised is None else told(raised, compiled=True))
         del raised, code

@@ -111,6 +111,14 @@ MUTATIONS = (
         within("session/test_program.py", "test_who_does_not_outlive_an_interrupt_has_met_its_deadline"),
     ),
     Mutation(
+        "program-fork-does-not-show",
+        "A function that is called and has forked is answered for once.",
+        "sandbox_kernel/guest/program/_sandbox_runner.py",
+        "    if os.getpid() == OWN:",
+        "    if True:",
+        within("guest/test_program.py", "test_forks_do_not_answer"),
+    ),
+    Mutation(
         "program-answers-come-last",
         "What was printed before an answer is there before it: a right submission does not lose its output.",
         "sandbox_kernel/guest/program/service.py",
@@ -146,7 +154,7 @@ MUTATIONS = (
         "program-fork-does-not-answer",
         "A fork of the code's own does not answer for the process that was asked.",
         "sandbox_kernel/guest/program/_sandbox_runner.py",
-        "        if os.getpid() != own:",
+        "        if os.getpid() != OWN:",
         "        if False:",
         within("guest/test_program.py", "test_forks_do_not_answer"),
     ),
