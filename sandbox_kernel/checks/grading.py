@@ -28,7 +28,7 @@ from sandbox_kernel.checks.suite import Suite
 from sandbox_kernel.checks.values import AnswerError, Value
 from sandbox_kernel.checks.verdicts import Graded, Verdict, all_failed, judge
 from sandbox_kernel.errors import ExitCode, PolicyError, SandboxError
-from sandbox_kernel.policy import Policy, format_size
+from sandbox_kernel.policy import Policy, format_seconds, format_size
 from sandbox_kernel.session import AsyncSandbox, Execution, Outcome
 from sandbox_kernel.session.program import NotPlainError, Program
 from sandbox_kernel.session.session import BOUND, EARLIER
@@ -61,7 +61,7 @@ _NO_INPUT: Final = ("EOFError", "EOF when reading a line")
 """What a program's `input()` raises where there is none."""
 
 KERNELS_OWN: Final = (
-    *("ipython", "display", "ipywidgets"),
+    *("ipython", "display", "ipywidgets", "breakpoint", "pdb"),
     *("matplotlib", "pylab", "seaborn", "plotly", "bokeh", "altair"),
 )
 """Words of which a script that has one is run by a kernel: it may mean what IPython gives it, or draw
@@ -120,10 +120,17 @@ async def grade(path: Path, suite: Suite, policy: Policy, name: str | None = Non
 
 
 def require_room(suite: Suite, policy: Policy) -> None:
-    """See to it that what a kernel will be asked is not longer than what it may be sent.
+    """See to it that what will be asked is not longer than what may be sent, and may take the time it says.
 
-    :raises PolicyError: it is.
+    :raises PolicyError: it is, or a call's own timeout is beyond the policy's, which ends it.
     """
+    for check in suite.checks:
+        call, most = check.condition.call, policy.cell_timeout
+        if call and call.timeout and most is not None and call.timeout > most:
+            raise PolicyError(
+                f"check {check.name!r}: its timeout of {format_seconds(call.timeout)} is longer than "
+                f"'cell_timeout', {format_seconds(most)}, which ends the call; allow as much."
+            )
     names = {check.condition.variable: None for check in suite.checks if check.condition.variable}
     calls = [call for check in suite.checks if (call := check.condition.call) is not None]
     longest = max(len(question.code) for question in (ask(names), *(ask((), call) for call in calls)))
@@ -190,7 +197,8 @@ class _Examination:
             return ran
         where = "" if submission.is_script else f", in cell {piece.number}"
         if ran.error and execution.outcome is Outcome.ERROR:
-            raise _Stop(execution.outcome, f"{told(ran.error, submission)}{where}")
+            said = "" if self._has_kernel else _last_words(ran)
+            raise _Stop(execution.outcome, f"{told(ran.error, submission)}{said}{where}")
         raise _Stop(execution.outcome, f"{_why(execution)}{where}")
 
     def _may_go_on(self, ran: Ran, submission: Submission) -> bool:
@@ -288,6 +296,12 @@ def told(error: Error, submission: Submission) -> str:
 def _is_good_exit(error: Error) -> bool:
     """Tell whether a script has ended itself as one does that is content: `sys.exit(main())`."""
     return error.name == "SystemExit" and error.text in ("", "0", "None", "False")
+
+
+def _last_words(ran: Ran) -> str:
+    """Return what a program has said that has ended itself, as `argparse` does: why."""
+    lines = ran.stderr.strip().splitlines() if ran.error and ran.error.name == "SystemExit" else []
+    return f": {lines[-1][:200]}" if lines else ""
 
 
 def _said(execution: Execution) -> str:

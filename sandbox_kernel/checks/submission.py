@@ -4,8 +4,12 @@ A script is one cell, run as a program is. A notebook's cells run one by one, th
 `skip-execution` left out.
 """
 
+import codecs
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import detect_encoding
 from typing import Final
 
 from sandbox_kernel.checks.bare import TooMuchError, bare
@@ -16,6 +20,10 @@ MAX_CELLS: Final = 500
 """Code cells of a notebook: ten times what exercises have; each costs its own round trip."""
 NOTEBOOK_SPACE: Final = 16 << 20
 """Bytes of a notebook's file, which may hold the outputs of its author's last run beside its code."""
+
+
+OF_BYTES: Final = re.compile(r"iso8859-\d+|cp\d+|koi8-\w|mac-\w+|ascii")
+"""Encodings that scripts have beside UTF-8: tables, which take as long as the text is."""
 
 
 class SubmissionError(Exception):
@@ -73,12 +81,25 @@ def _script(path: Path, most_code: int) -> Submission:
     try:
         with path.open("rb") as file:
             content = file.read(most_code + 4)  # a byte order mark does not count
-        source = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
+        source = _decoded(content)
+    except (UnicodeDecodeError, SyntaxError) as error:
         if len(content) > most_code:
             raise SubmissionError(_too_long(most_code)) from error
-        raise SubmissionError("it is not UTF-8 text") from error
+        raise SubmissionError(
+            "it is neither UTF-8 text nor says in its first line which encoding it has; save it as UTF-8"
+        ) from error
     return Submission((Piece(1, source),), is_script=True, name=path.name)
+
+
+def _decoded(content: bytes) -> str:
+    """Return a script's text, in the encoding that it names (PEP 263), if that is one of a byte for a letter.
+
+    :raises UnicodeDecodeError: it is not in it.
+    :raises SyntaxError: there is no such encoding, or it contradicts itself.
+    """
+    named, _ = detect_encoding(io.BytesIO(content).readline)
+    encoding = codecs.lookup(named).name
+    return content.decode(encoding if OF_BYTES.fullmatch(encoding) else "utf-8-sig")
 
 
 def _notebook(path: Path) -> Submission:

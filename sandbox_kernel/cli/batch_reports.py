@@ -24,6 +24,9 @@ _WRITERS: Final[Mapping[str, Callable[[Summary, Path], bytes]]] = {
     "junit": lambda summary, _: as_junit(summary),
 }
 
+_MARKS: Final = {"html": b"<!doctype html", "json": b'"exit_code"', "junit": b"<testsuite"}
+"""What a report has among its first bytes: another file is not replaced."""
+
 
 class Reports:
     """What is to be written; entered, it is held, and refused before an hour's work if it cannot be."""
@@ -65,6 +68,7 @@ class Reports:
         with ExitStack() as stack:
             for kind, path in self._wanted.items():
                 self._held[kind] = stack.enter_context(Destination(path))
+                self._held[kind].refuse_all_but(_MARKS[kind], f"{kind} report")
             self._stack = stack.pop_all()
         return self
 

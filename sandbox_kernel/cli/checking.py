@@ -78,8 +78,11 @@ def check(submissions: Sequence[str], checks: str, asked: Asked, settings: Mappi
     entries = find_submissions(submissions, left_out)
     with ExitStack() as stack:
         reports = [
-            (stack.enter_context(Destination(Path(name))) if name != "-" else None, write)
-            for name, write in ((asked.json_file, to_json), (asked.junit_file, to_junit))
+            (_place(name, mark, stack) if name != "-" else None, write)
+            for name, write, mark in (
+                (asked.json_file, to_json, b'"submissions"'),
+                (asked.junit_file, to_junit, b"<testsuites"),
+            )
             if name is not None
         ]
         to_stdout = all(destination is not None for destination, _ in reports)
@@ -150,6 +153,16 @@ async def _grade(
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+def _place(name: str, mark: bytes, stack: ExitStack) -> Destination:
+    """Return where a report goes, held until the stack lets go of it.
+
+    :raises NotebookError: there is something else.
+    """
+    place = stack.enter_context(Destination(Path(name)))
+    place.refuse_all_but(mark, "report of submissions")
+    return place
 
 
 def _put(destination: Destination | None, text: str) -> None:

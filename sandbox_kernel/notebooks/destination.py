@@ -126,12 +126,28 @@ class Destination:
                     "name another place, or remove it first."
                 )
 
+    def refuse_all_but(self, mark: bytes, kind: str) -> None:
+        """Refuse to put a report in the place of something else: of what it is about, say.
+
+        :param mark: what a report of its kind has among its first bytes; `kind` names it.
+        :raises NotebookError: there is a file without it, that is not empty.
+        """
+        with self._explaining():
+            if self.replaces and (text := self._beginning()) and mark not in text:
+                raise NotebookError(
+                    f"cannot write {self.path}: what is there is no {kind}, and nothing else is replaced; "
+                    "name another place, or remove it first."
+                )
+
     def _is_something_else(self) -> bool:
         if self.path.suffix == SUFFIX:
             return False
-        with self.path.open("rb") as file:
-            text = file.read(MOST_LOOKED_AT)
+        text = self._beginning()
         return bool(text) and not (text.lstrip().startswith(b"{") and b'"cells"' in text)
+
+    def _beginning(self) -> bytes:
+        with self.path.open("rb") as file:
+            return file.read(MOST_LOOKED_AT)
 
     def _look(self) -> int | None:
         """Return what is there, as `st_mode` has it; None: nothing."""

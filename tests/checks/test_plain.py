@@ -36,6 +36,7 @@ def script(source: str) -> Submission:
         ("get_ipython().run_line_magic('ls', '')", (), False),
         ("display(3)", (), False),
         ("import matplotlib.pyplot as plt", (), False),
+        ("breakpoint()", (), False),
         ("print(3)", ("{kind: figure}",), False),
         ("3", ("{kind: output, equals: '3', stream: results}",), False),
         ("3", (OUTPUT, "{kind: output, equals: '3', stream: all}"), False),
@@ -111,6 +112,15 @@ def test_who_was_run_is_not_run_once_more(tmp_path: Path, used: list[str], sourc
     """It may say that it was not run, or cannot be asked: it has had its turn."""
     assert not graded(tmp_path, source).passed
     assert used == ["program"]
+
+
+def test_a_program_says_why_it_ends_itself(tmp_path: Path) -> None:
+    """Its last words are told, of which its exit status says nothing."""
+    source = (
+        "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('n')\nparser.parse_args()"
+    )
+    cause = "it raised SystemExit: 2: submission.py: error: the following arguments are required: n"
+    assert graded(tmp_path, source).cause == cause
 
 
 @pytest.mark.parametrize(

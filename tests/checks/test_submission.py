@@ -131,3 +131,34 @@ async def test_others_are_graded_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_
 def test_errors_in_words_of_their_author(error: Error, is_script: bool, words: str) -> None:
     """A file has the name that its author gave it, and input() is called so."""
     assert words in grading.told(error, Submission((), is_script=is_script, name="a\\1.py"))
+
+
+@pytest.mark.parametrize(
+    ("content", "source"),
+    [
+        (b"x = '\xc3\xa9'", "x = '\xe9'"),
+        (b"\xef\xbb\xbfx = '\xc3\xa9'", "x = '\xe9'"),
+        (b"# -*- coding: latin-1 -*-\nx = '\xe9'", "# -*- coding: latin-1 -*-\nx = '\xe9'"),
+        (
+            b"#!/usr/bin/python\n# coding: cp1252\nx = '\x80'",
+            "#!/usr/bin/python\n# coding: cp1252\nx = '\u20ac'",
+        ),
+        (b"# coding: rot13\nk = 1", "# coding: rot13\nk = 1"),
+    ],
+)
+def test_scripts_in_the_encoding_that_they_name(tmp_path: Path, content: bytes, source: str) -> None:
+    """As Python reads them; of encodings that are no table the name does not count."""
+    path = tmp_path / "s.py"
+    path.write_bytes(content)
+    assert read_submission(path, 1000).pieces[0].source == source
+
+
+@pytest.mark.parametrize(
+    "content", [b"x = '\xe9'", b"# coding: nonsense\nx = 1", b"# coding: ascii\nx = '\xe9'"]
+)
+def test_scripts_that_are_no_text(tmp_path: Path, content: bytes) -> None:
+    """Say what can be done about it."""
+    path = tmp_path / "s.py"
+    path.write_bytes(content)
+    with pytest.raises(SubmissionError, match="save it as UTF-8"):
+        read_submission(path, 1000)

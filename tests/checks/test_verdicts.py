@@ -59,7 +59,7 @@ def called(**call: object) -> Evidence:
             "the output was too long, and cut",
         ),
         ("kind: figure", cells({"pictures": (drawing(),)}), None),
-        ("kind: figure", cells({}), "there is 0 figures"),
+        ("kind: figure", cells({}), "there are 0 figures"),
         (
             "kind: figure, count: 2",
             cells({"pictures": (drawing(), blank())}),
@@ -68,7 +68,7 @@ def called(**call: object) -> Evidence:
         (
             "kind: figure, min_width: 61",
             cells({"pictures": (drawing(),)}),
-            "there is 0 figures, and another is none: it has 60 x 60 pixels only",
+            "there are 0 figures, and another is none: it has 60 x 60 pixels only",
         ),
         ("kind: cell_error, raises: ValueError", cells({"error": Error("ValueError")}), None),
         ("kind: cell_error, raises: ArithmeticError", cells({"error": Error("ZeroDivisionError")}), None),

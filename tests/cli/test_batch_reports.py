@@ -10,6 +10,7 @@ import pytest
 from sandbox_kernel.batches import Summary
 from sandbox_kernel.cli.batch_reports import Reports
 from sandbox_kernel.cli.batch_running import hints
+from sandbox_kernel.errors import NotebookError
 from sandbox_kernel.notebooks import Outcome
 from sandbox_kernel.policy import Policy
 from tests.batches.runs import BEGUN, record
@@ -48,3 +49,15 @@ def test_hints() -> None:
     reached = summary(*[Outcome.MEMORY] * 3, Outcome.ERROR, sentence="Cell 1: Killed: used 1 GiB of memory")
     assert hints(reached, Policy()) == ["this kernel may use 1 GiB; --memory allows more."]
     assert hints(summary(Outcome.ERROR, sentence="Killed: used 1 GiB of memory"), Policy()) == []
+
+
+@pytest.mark.parametrize("kind", ["html", "json", "junit"])
+def test_a_report_replaces_nothing_but_its_like(kind: str) -> None:
+    """Not the notebook that somebody has named in its place; an older report is replaced."""
+    Path("a.ipynb").write_text('{"cells": []}')
+    with pytest.raises(NotebookError, match=f"what is there is no {kind} report"):
+        Reports.read([f"{kind}=a.ipynb"]).__enter__()
+    assert Path("a.ipynb").read_text() == '{"cells": []}'
+    for _ in range(2):
+        with Reports.read([f"{kind}=r"]) as reports:
+            assert reports.write(summary(Outcome.OK)) == []

@@ -162,3 +162,25 @@ def test_a_folder_too_deep_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 of 2 submissions passed" in printed.out
     assert printed.err.startswith("warning: in/eve/d/d/")
     assert printed.err.endswith(" left out: too deep, or not to be read.\n")
+
+
+@pytest.mark.parametrize("option", ["--json", "--junit"])
+@pytest.mark.parametrize("place", ["in/ada/sum.py", "CHECKS.yaml", "in/notes.txt"])
+def test_a_report_replaces_nothing_but_a_report(
+    capsys: pytest.CaptureFixture[str], option: str, place: str
+) -> None:
+    """Neither what is graded nor what it is graded by; an older report is."""
+    before = Path(place).read_text()
+    assert run_command(["check", "in/ada/", "CHECKS.yaml", option, place]) == 2
+    assert "what is there is no report of submissions" in capsys.readouterr().err
+    assert Path(place).read_text() == before
+    for _ in range(2):
+        assert run_command(["check", "in/ada/", "CHECKS.yaml", option, "report"]) == 0
+
+
+def test_a_call_that_may_take_longer_than_a_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    """Is refused before anything runs: its own timeout would not count."""
+    Path("SLOW.yaml").write_text("checks: [{kind: function_call, function: f, equals: 1, timeout: 30}]")
+    assert run_command(["check", "in/ada/", "SLOW.yaml"]) == 2
+    said = capsys.readouterr().err
+    assert "its timeout of 30 s is longer than 'cell_timeout', 2 s" in said

@@ -139,7 +139,9 @@ class Figure(Condition):
         if good >= self.least:
             return None
         flaw = next((flaw for flaw in flaws if flaw is not None), None)
-        return f"there is {count(good, 'figure')}" + (f", and another is none: {flaw}" if flaw else "")
+        return f"there {'is' if good == 1 else 'are'} {count(good, 'figure')}" + (
+            f", and another is none: {flaw}" if flaw else ""
+        )
 
     def _flaw(self, content: bytes) -> str | None:
         picture = read_png(content)

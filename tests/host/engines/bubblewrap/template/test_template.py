@@ -146,7 +146,8 @@ def test_modules_that_were_asked_for_are_there(forking, tmp_path):
 import sys
 had = {name for name in ("pandas", "matplotlib.pyplot") if name in sys.modules}
 import matplotlib, os, platform
-print([had, matplotlib.get_configdir(), matplotlib.get_cachedir(), platform.node(), os.listdir("/tmp")])
+print([had, matplotlib.get_configdir(), matplotlib.get_cachedir(), platform.node(), os.listdir("/tmp"),
+       matplotlib.get_backend(), os.environ["MPLBACKEND"]])
 """
     forked = seen(tmp_path, policy, code)
     assert forking.forked == 1

@@ -30,6 +30,9 @@ KERNELS = (
 WITHOUT_THREADS = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 """What keeps libraries from starting threads as they are imported: pyarrow, and so pandas beside it."""
 
+KERNELS_OWN = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+"""What a kernel sets before anything of its user's is imported, and matplotlib reads but once, as it is."""
+
 SCRATCH = "sandbox-kernel-template-"
 
 OURS = 4
@@ -82,7 +85,8 @@ def _is_within(path: str, directories: list[str]) -> bool:
 @contextlib.contextmanager
 def _with_variables(scratch: str) -> Iterator[None]:
     """Let caches go where they are removed: a kernel's own home is not there yet. Have no threads begun."""
-    variables = {**dict.fromkeys(("MPLCONFIGDIR", "XDG_CACHE_HOME", "TMPDIR"), scratch), **WITHOUT_THREADS}
+    homes = dict.fromkeys(("MPLCONFIGDIR", "XDG_CACHE_HOME", "TMPDIR"), scratch)
+    variables = {**homes, **WITHOUT_THREADS, **KERNELS_OWN}
     kept = {name: os.environ[name] for name in variables if name in os.environ}
     os.environ.update(variables)
     try:
