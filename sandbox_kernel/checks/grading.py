@@ -28,6 +28,7 @@ from sandbox_kernel.checks.suite import Suite
 from sandbox_kernel.checks.values import AnswerError, Value
 from sandbox_kernel.checks.verdicts import Graded, Verdict, all_failed, judge
 from sandbox_kernel.errors import ExitCode, PolicyError, SandboxError
+from sandbox_kernel.notebooks.script import is_good_exit
 from sandbox_kernel.policy import Policy, format_seconds, format_size
 from sandbox_kernel.session import AsyncSandbox, Execution, Outcome
 from sandbox_kernel.session.program import NotPlainError, Program
@@ -204,7 +205,9 @@ class _Examination:
     def _may_go_on(self, ran: Ran, submission: Submission) -> bool:
         if ran.error is None:
             return False
-        if self._suite.allow_errors or (submission.is_script and _is_good_exit(ran.error)):
+        if self._suite.allow_errors or (
+            submission.is_script and is_good_exit(ran.error.name, ran.error.text)
+        ):
             return True
         return any(check.condition.permits(ran, ran.error) for check in self._suite.checks)
 
@@ -291,11 +294,6 @@ def told(error: Error, submission: Submission) -> str:
         return "it asked for input(), which nobody answers here"
     file = f"{submission.name}, " if submission.is_script else ""
     return f"it raised {_IN_A_CELL.sub(lambda found: f'({file}{found[1]})', str(error))}"
-
-
-def _is_good_exit(error: Error) -> bool:
-    """Tell whether a script has ended itself as one does that is content: `sys.exit(main())`."""
-    return error.name == "SystemExit" and error.text in ("", "0", "None", "False")
 
 
 def _last_words(ran: Ran) -> str:

@@ -19,6 +19,7 @@ from sandbox_kernel.notebooks.options import Clock
 from sandbox_kernel.notebooks.outputs import notice
 from sandbox_kernel.notebooks.progress import Cell, Progress
 from sandbox_kernel.notebooks.result import CellRecord, Ending, Outcome
+from sandbox_kernel.notebooks.script import is_good_exit
 from sandbox_kernel.notebooks.witness import Death
 
 INTERRUPT_SECONDS = 2.0
@@ -28,7 +29,13 @@ INTERRUPT_SECONDS = 2.0
 class CellRunner:
     """Runs cells of one notebook, and knows of each how it ended."""
 
-    def __init__(self, nb: NotebookNode, client: CellClient, progress: Progress) -> None:
+    def __init__(
+        self, nb: NotebookNode, client: CellClient, progress: Progress, *, is_script: bool = False
+    ) -> None:
+        """Take what is run.
+
+        :param is_script: whether it is a program, which may end itself.
+        """
         self.records: list[CellRecord] = []
         """Of the cells that were started, in their order."""
         self.busy = False
@@ -36,6 +43,7 @@ class CellRunner:
         self._nb = nb
         self._client = client
         self._progress = progress
+        self._is_script = is_script
         self._current: Cell | None = None
 
     def __repr__(self) -> str:
@@ -86,6 +94,9 @@ class CellRunner:
         except CellExecutionError as error:
             if ending := self._ended_by_guard(known):
                 return ending
+            if self._is_script and is_good_exit(error.ename, error.evalue):
+                node.outputs = [output for output in node.outputs if output.output_type != "error"]
+                return self.end(Outcome.OK, f"The script ended itself in cell {cell.number}.")
             death = await self._client.death(EXPLAIN_SECONDS)
             if death is None:
                 return self.end(Outcome.ERROR, f"Cell {cell.number} raised {_one_line(error)}")

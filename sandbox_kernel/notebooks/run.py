@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from jupyter_client.kernelspec import NoSuchKernel
 from nbformat import NotebookNode
@@ -73,6 +74,10 @@ async def run_notebook(
     return await NotebookRun(nb, target, options, progress).execute()
 
 
+PROGRAMS_MAY_EXIT: Final = "__import__('warnings').filterwarnings('ignore', 'To exit: use')"
+"""Run before a script: IPython would teach it how a session is ended."""
+
+
 class NotebookRun:
     """One run that can be cancelled from elsewhere; see `run_notebook`. Use an instance once."""
 
@@ -104,7 +109,8 @@ class NotebookRun:
             kernel_name=self._options.kernel,
             allow_errors=self._options.allow_errors,
         )
-        self._runner = CellRunner(nb, self._client, self._progress)
+        is_script = self._options.script is not None
+        self._runner = CellRunner(nb, self._client, self._progress, is_script=is_script)
         self._input = input_digest(nb)
 
     def __repr__(self) -> str:
@@ -225,7 +231,7 @@ class NotebookRun:
         """Let a script know its file and its arguments, as Python does."""
         if self._options.script:
             argv = [str(self._options.script), *self._options.arguments]
-            code = f"__file__ = {argv[0]!a}\n__import__('sys').argv[:] = {argv!a}"
+            code = f"__file__ = {argv[0]!a}\n__import__('sys').argv[:] = {argv!a}\n{PROGRAMS_MAY_EXIT}"
             await self._client.ask({"code": code, "silent": True, "store_history": False}, ())
 
     async def _failed_start(self, error: Exception) -> Ending:

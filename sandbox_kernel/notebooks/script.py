@@ -35,6 +35,14 @@ def script_file(source: object) -> Path | None:
     return source.absolute() if isinstance(source, Path) and is_script(source.name) else None
 
 
+def is_good_exit(name: str, text: str) -> bool:
+    """Tell whether a script has ended itself as one does that is content: `sys.exit(main())`.
+
+    :param name: of what it has raised, and `text` what that says, both as the kernel tells it.
+    """
+    return name == "SystemExit" and text in ("", "0", "None", "False")
+
+
 def notebook_name(name: str) -> str:
     """Return what the notebook of a script is called; a notebook keeps its name."""
     return f"{Path(name).stem}.ipynb" if is_script(name) else name

@@ -46,3 +46,19 @@ def test_nobody_would_get_them(
     assert run_command(["run", *words]) == 2
     assert complaint in capsys.readouterr().err
     assert [path.name for path in Path.cwd().iterdir()] == ["a.py"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [("0", 0, "ok"), ("None", 0, "ok"), ("2", 1, "SystemExit: 2")],
+)
+def test_a_script_may_end_itself(sandbox_kernel: Run, status: str, code: int, said: str) -> None:
+    """As programs do, `sys.exit(main())`; what it says with that is how it has ended."""
+    Path("a.py").write_text(f"import sys\nprint('done')\nsys.exit({status})\n# %%\nprint('never')")
+    done = sandbox_kernel("run", "a.py", "b.ipynb")
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "To exit" not in done.stderr
+    first, second = nbformat.read("b.ipynb", as_version=4).cells[-2:]
+    assert [output.output_type for output in first.outputs] == ["stream", *["error"] * code]
+    assert not second.outputs
