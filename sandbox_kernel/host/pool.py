@@ -287,6 +287,7 @@ class Pool:
         with self._lock:
             ending = self._emptied()
             self._launches.clear()
+            self._latest.clear()
             for timer in (self._timer, self._leaving):
                 if timer:
                     timer.cancel()
