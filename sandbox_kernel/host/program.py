@@ -25,8 +25,6 @@ from sandbox_kernel.host.tunnel import Sockets, Tunnel
 from sandbox_kernel.policy import Policy, format_size
 from sandbox_kernel.wire import Channel, Message, Oversized, Start
 
-SIGINT: Final = 2
-
 MAX_ANSWER: Final = 4 << 20
 """Bytes of all lines that a piece answers with: a mebibyte of JSON, quoted, has two."""
 

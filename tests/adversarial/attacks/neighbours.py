@@ -114,15 +114,15 @@ def send_to_the_other(bait):
 
 
 def port_taken(bait):
-    KEPT.append(socket.create_server(("127.0.0.1", 28_888)))
-    return 28_888
+    KEPT.append(socket.create_server(("127.0.0.1", 0)))
+    return KEPT[-1].getsockname()[1]
 
 
 @attack("interference", "N5", plant=port_taken, nothing=True)
 def find_its_port_taken(bait):
     """Be kept from a port by the other, which so learns of it."""
     try:
-        socket.create_server(("127.0.0.1", 28_888)).close()
+        socket.create_server(("127.0.0.1", bait.planted or 28_888)).close()
     except OSError:
         return "it is taken"
     return None
