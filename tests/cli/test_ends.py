@@ -85,7 +85,7 @@ def test_signals(started: Started, notebook: Notebook, number: signal.Signals, n
 
 ENDS = [
     (BUSY, ("--cell-timeout", "3"), "timeout", 124, "The cell's deadline of 3 s passed in cell 3."),
-    (BOMB, ("--memory", "256m"), "memory", 137, "of 256 MiB memory."),
+    (BOMB, ("--memory", "256m"), "memory", 137, "of 256 MiB memory ('memory')."),
     (CRASH, (), "died", 138, "Cell 3: The kernel died of SIGSEGV (Segmentation fault)."),
 ]
 
