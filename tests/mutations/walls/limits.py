@@ -181,6 +181,16 @@ MUTATIONS = (
         _dog("test_a_host_that_is_killed_takes_the_sandboxes_along"),
     ),
     Mutation(
+        "trees-are-stopped-first",
+        "What is forked while a sandbox is killed is killed as well.",
+        "sandbox_kernel/host/engines/bubblewrap/limits/processes.py",
+        "    if send(root, signal.SIGSTOP):\n",
+        "    if send(root, 0):\n",
+        within(
+            "host/engines/bubblewrap/limits/test_trees.py", "test_what_is_forked_meanwhile_is_killed_as_well"
+        ),
+    ),
+    Mutation(
         "limits-kill-at-release",
         "Nothing of a sandbox outlives its end.",
         WATCHDOG,

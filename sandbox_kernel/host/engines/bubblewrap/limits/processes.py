@@ -15,11 +15,15 @@ This runs every few milliseconds, in a process that must start in a few: paths a
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
+STOPS = 0.5
+"""Seconds that a process has to heed being stopped, which takes microseconds."""
+
 LISTS_CHILDREN = os.path.exists("/proc/thread-self/children")
 """Most kernels do (CONFIG_PROC_CHILDREN); the others are searched, which takes many times as long."""
 
@@ -126,13 +130,26 @@ def send(process: Process, signum: int) -> bool:
 
 
 def kill_tree(root: Process) -> None:
-    """Kill a sandbox: its process 1 first, which takes all others along, then the rest."""
+    """Kill a sandbox: its process 1 first, which takes all others along, then the rest.
+
+    Its root is stopped before: what it forked after we have looked would be nobody's, and bubblewrap's child
+    waits for its parent's word without end where that has died before it was said.
+    """
+    if send(root, signal.SIGSTOP):
+        _await_stop(root)
     processes = tree(root.pid) if same(root) else []
     for process in processes:
         if is_init(process.pid):
             send(process, signal.SIGKILL)
     for process in processes:
         send(process, signal.SIGKILL)
+
+
+def _await_stop(process: Process) -> None:
+    """Wait until a process has stopped, or ended; a little, if it is held up in the kernel."""
+    until = time.monotonic() + STOPS
+    while (now := look(process.pid)) and now.state not in "TtZX" and time.monotonic() < until:
+        time.sleep(0.0002)
 
 
 def _children(pid: int) -> Iterable[int]:
