@@ -26,14 +26,15 @@ class _Function(_ctypes.CFuncPtr):
 _LIBRARY = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
 
 
-def call(name: str, *values: int | bytes | None) -> int:
+def call(name: str, *values: int | bytes | None, what: str = "") -> int:
     """Return what a function returns that returns a whole number: it is passed longs, and pointers to bytes.
 
+    :param what: what it is called in an error, if not by its name.
     :raises OSError: it returns -1.
     """
     function = _Function(_ctypes.dlsym(_LIBRARY, name))
     result: int = function(*(_Word(value) if isinstance(value, int) else value for value in values))
     if result == -1:
         number = _ctypes.get_errno()
-        raise OSError(number, f"{name}{values}: {os.strerror(number)}")
+        raise OSError(number, f"{what or name}: {os.strerror(number)}")
     return result

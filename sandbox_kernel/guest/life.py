@@ -162,4 +162,4 @@ def _has_ended(pid: int) -> bool:
 
 
 def _prctl(option: int, value: int) -> None:
-    call("prctl", option, value, 0, 0, 0)
+    call("prctl", option, value, 0, 0, 0, what=f"prctl({option}, {value})")

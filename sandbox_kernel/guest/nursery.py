@@ -80,8 +80,9 @@ class Nursery:
         :raises OSError: the kernel refuses; then it must not run.
         """
         if self._wall:
-            ruleset = call("syscall", _CREATE_RULESET, self._wall, len(self._wall), 0)
-            call("syscall", _RESTRICT_SELF, ruleset, 0)
+            what = "the second wall (Landlock)"
+            ruleset = call("syscall", _CREATE_RULESET, self._wall, len(self._wall), 0, what=what)
+            call("syscall", _RESTRICT_SELF, ruleset, 0, what=what)
             os.close(ruleset)
 
     def _send(self, data: bytes, descriptor: int) -> None:

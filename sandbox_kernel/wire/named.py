@@ -26,7 +26,7 @@ else:
         def __new__(cls, *values: Any, **named: Any) -> Any:
             if not named and len(values) == len(cls._fields):
                 return tuple.__new__(cls, values)
-            given = {**cls._field_defaults, **dict(zip(cls._fields, values, strict=False)), **named}
+            given = {**cls._field_defaults, **dict(zip(cls._fields, values)), **named}
             unknown = named.keys() - set(cls._fields[len(values) :])  # or given twice
             if unknown or len(values) > len(cls._fields):
                 raise TypeError(f"{cls.__name__}() takes {cls._fields}, each once; not also {[*unknown]}")
@@ -36,7 +36,7 @@ else:
             return tuple.__new__(cls, [given[field] for field in cls._fields])
 
         def _asdict(self) -> dict[str, Any]:
-            return dict(zip(self._fields, self, strict=True))
+            return dict(zip(self._fields, self))
 
         def _replace(self, **changes: Any) -> Any:
             return type(self)(**{**self._asdict(), **changes})

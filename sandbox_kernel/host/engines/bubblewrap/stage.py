@@ -54,7 +54,8 @@ class _Function(_ctypes.CFuncPtr):
     _restype_ = _Number
 
 
-_LIBRARY = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # `ctypes`, which is above it, would take four milliseconds to import
+# `ctypes`, which is above it, would take four milliseconds to import. A program of its own shares nothing.
+_LIBRARY = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
 
 
 OLD = "Linux 5.2 or later is needed to start sandboxes as root; start Jupyter as an ordinary user instead."

@@ -34,7 +34,8 @@ class _Function(_ctypes.CFuncPtr):
     _restype_ = _Number
 
 
-_LIBRARY = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]  # `ctypes`, which is above it, would take four milliseconds to import
+# `ctypes`, which is above it, would take four milliseconds to import. A program of its own shares nothing.
+_LIBRARY = _ctypes.dlopen(None, 0)  # type: ignore[arg-type]
 
 
 def call(number: int, what: str, *values: int | bytes) -> int:
