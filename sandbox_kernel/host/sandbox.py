@@ -28,6 +28,7 @@ from sandbox_kernel.errors import SandboxError, StartError
 from sandbox_kernel.host import living, registry
 from sandbox_kernel.host.audit import Audit
 from sandbox_kernel.host.autopsy import autopsy, end, own_usage
+from sandbox_kernel.host.commands import Commands
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.deaths import KILLED, STOPPED, Death, Intent, why_not_started
 from sandbox_kernel.host.engines.base import Engine, Launch, SandboxProcess, Usage, name_of_wall
@@ -36,7 +37,7 @@ from sandbox_kernel.host.guard import MAX_REPLY, Guard, ViolationError
 from sandbox_kernel.host.janitor import JANITOR
 from sandbox_kernel.host.kernel_log import KernelLog
 from sandbox_kernel.host.secrets import NO_SECRETS, Masks, Secrets
-from sandbox_kernel.host.tunnel import Commands, GuestVersionError, Sockets, Tunnel
+from sandbox_kernel.host.tunnel import GuestVersionError, Sockets, Tunnel
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import RemoteProtocolError, Signal, Start
 

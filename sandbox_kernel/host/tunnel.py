@@ -9,10 +9,7 @@ It runs in the sandbox's own thread and touches nothing that blocks. Two rules:
   read: then ZeroMQ pushes back on the clients, as it does for a busy plain kernel.
 """
 
-import contextlib
 import os
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
@@ -20,6 +17,7 @@ from typing import TypeAlias
 import zmq
 
 from sandbox_kernel import __version__
+from sandbox_kernel.host.commands import Commands
 from sandbox_kernel.host.deadlines import Deadlines, Due, Verdict
 from sandbox_kernel.host.engines.base import SandboxProcess, Usage
 from sandbox_kernel.host.guard import Action, Guard, ToGuest
@@ -88,40 +86,6 @@ class GuestVersionError(Exception):
             f"The image's guest is of sandbox-kernel {version}, this is {__version__}; "
             "build the image again with `sandbox-kernel image build`."
         )
-
-
-class Commands:
-    """What other threads want of the loop: callables, and a descriptor that wakes it."""
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._open = True
-        self._closing = threading.Lock()
-
-    def put(self, command: Callable[[], None]) -> None:
-        """Have the loop call it soon; ignored once the loop has ended."""
-        self._queue.put(command)
-        with self._closing:  # or the number might be another file's by the time of the write
-            if self._open:
-                os.eventfd_write(self.wake, 1)
-
-    def run(self) -> None:
-        """Call what was put."""
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self.wake)
-        while True:
-            try:
-                command = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            command()
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        with self._closing:
-            self._open = False
-            os.close(self.wake)
 
 
 class Tunnel:

@@ -7,12 +7,13 @@ import time
 import pytest
 import zmq
 
+from sandbox_kernel.host.commands import Commands
 from sandbox_kernel.host.deadlines import Deadlines
 from sandbox_kernel.host.engines.base import Pipes, Usage
 from sandbox_kernel.host.front import Front
 from sandbox_kernel.host.guard import Guard
 from sandbox_kernel.host.jupyter import Signer, compose
-from sandbox_kernel.host.tunnel import OUTBOX_LIMIT, Commands, Tunnel
+from sandbox_kernel.host.tunnel import OUTBOX_LIMIT, Tunnel
 from sandbox_kernel.policy import Policy
 from sandbox_kernel.wire import Channel, Outbox, Ready, encode
 
